@@ -1,0 +1,27 @@
+namespace Granary.Contexts;
+
+/// <summary>A prompt that is put after a stored context.</summary>
+[GenerateSerializer, Immutable, Alias("granary.ask")]
+public sealed record AskRequest
+{
+    /// <summary>Gets the prompt, tokenized apart from the context.</summary>
+    [Id(0)]
+    public required TokenInput Prompt { get; init; }
+
+    /// <summary>Gets how the answer is decoded.</summary>
+    [Id(1)]
+    public GenerationOptions Options { get; init; } = new();
+
+    /// <summary>Gets whether a stored prefix is loaded or recomputed. It cannot change the answer.</summary>
+    [Id(2)]
+    public PlanChoice Plan { get; init; }
+
+    /// <summary>Gets the only version that may answer.</summary>
+    /// <value>Default: <see langword="null"/>, the newest.</value>
+    [Id(3)]
+    public long? IfVersion { get; init; }
+
+    /// <summary>Gets whether the ask yields to interactive ones, as when a data set is asked.</summary>
+    [Id(4)]
+    public bool Batch { get; init; }
+}

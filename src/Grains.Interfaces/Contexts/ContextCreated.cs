@@ -1,0 +1,17 @@
+namespace Granary.Contexts;
+
+/// <summary>A created context, and the work it took.</summary>
+/// <param name="Context">The context.</param>
+/// <param name="Existed">It was stored already; nothing was computed.</param>
+/// <param name="PrefilledTokens">Tokens computed by this call.</param>
+/// <param name="RestoredTokens">Tokens whose pages were found in the store.</param>
+/// <param name="WrittenBytes">Chunk bytes written by this call.</param>
+/// <param name="PrefillSeconds">Time the engine spent on this call's pages.</param>
+[GenerateSerializer, Immutable, Alias("granary.context-created")]
+public sealed record ContextCreated(
+    [property: Id(0)] ContextDescription Context,
+    [property: Id(1)] bool Existed,
+    [property: Id(2)] int PrefilledTokens,
+    [property: Id(3)] int RestoredTokens,
+    [property: Id(4)] long WrittenBytes,
+    [property: Id(5)] double PrefillSeconds);

@@ -1,0 +1,48 @@
+namespace Granary.Contexts;
+
+/// <summary>How an answer is decoded. With the token ids, all that an answer depends on.</summary>
+[GenerateSerializer, Immutable, Alias("granary.generation-options")]
+public sealed record GenerationOptions
+{
+    /// <summary>Gets the most tokens that are decoded.</summary>
+    /// <value>Default: <see langword="null"/>, 128, or what the window leaves.</value>
+    [Id(0)]
+    public int? MaxNewTokens { get; init; }
+
+    /// <summary>Gets the sampling temperature.</summary>
+    /// <value>Default: 0, greedy.</value>
+    [Id(1)]
+    public double Temperature { get; init; }
+
+    /// <summary>Gets how many of the likeliest tokens are sampled from.</summary>
+    /// <value>Default: <see langword="null"/>, all.</value>
+    [Id(2)]
+    public int? TopK { get; init; }
+
+    /// <summary>Gets the probability mass of the likeliest tokens that are sampled from.</summary>
+    /// <value>(0, 1]. Default: <see langword="null"/>, 1.</value>
+    [Id(3)]
+    public double? TopP { get; init; }
+
+    /// <summary>Gets the seed of the random numbers, which are keyed by (seed, absolute position).</summary>
+    /// <value>Default: <see langword="null"/>, drawn at random where the temperature is above 0.</value>
+    [Id(4)]
+    public long? Seed { get; init; }
+
+    /// <summary>Gets strings that end the answer; the text stops in front of the first.</summary>
+    [Id(5)]
+    public string[] Stop { get; init; } = [];
+
+    /// <summary>Gets whether the end-of-text token is an ordinary one.</summary>
+    [Id(6)]
+    public bool IgnoreEos { get; init; }
+
+    /// <summary>Gets whether each token's log-probability is returned.</summary>
+    [Id(7)]
+    public bool LogProbabilities { get; init; }
+
+    /// <summary>Gets how many alternatives are returned for each token, with their log-probabilities.</summary>
+    /// <value>0 to 20. Default: 0.</value>
+    [Id(8)]
+    public int TopLogProbabilities { get; init; }
+}

@@ -1,0 +1,53 @@
+namespace Granary.Contexts;
+
+/// <summary>A context: stored token ids and their KV cache. Key: <c>{tenant}/{model}/{name}</c> (<see cref="ContextId"/>).</summary>
+/// <remarks>
+/// Long verbs are streams (invariant 8). Errors arrive as <see cref="Errors.GranaryException"/>. A name that starts with <c>~</c> belongs to
+/// <see cref="GenerateAsync"/>: such a grain has no manifest.
+/// </remarks>
+[Alias("granary.IContextGrain")]
+public interface IContextGrain : IGrainWithStringKey
+{
+    /// <summary>Creates the context, or joins its creation, or finds it.</summary>
+    /// <param name="request">What it consists of.</param>
+    /// <param name="cancellationToken">Leaves the stream; an accepted creation goes on.</param>
+    /// <returns>Progress; the last element has the result.</returns>
+    [Alias("Create")]
+    IAsyncEnumerable<ContextProgress> CreateAsync(CreateContextRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>Describes the context.</summary>
+    /// <returns>Its description.</returns>
+    [Alias("Get")]
+    Task<ContextDescription> GetAsync();
+
+    /// <summary>Answers a prompt.</summary>
+    /// <param name="request">The prompt.</param>
+    /// <param name="cancellationToken">Stops decoding at the next step.</param>
+    /// <returns>Tokens; the last element has the answer.</returns>
+    [Alias("Ask")]
+    IAsyncEnumerable<AnswerPart> AskAsync(AskRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>Gives the log-probabilities of a continuation.</summary>
+    /// <param name="request">The continuation.</param>
+    /// <param name="cancellationToken">Cancels at the next step.</param>
+    /// <returns>One element.</returns>
+    [Alias("Score")]
+    IAsyncEnumerable<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>Answers a prompt over a context that is not stored.</summary>
+    /// <param name="request">Context and prompt.</param>
+    /// <param name="cancellationToken">Stops at the next step.</param>
+    /// <returns>Tokens; the last element has the answer.</returns>
+    [Alias("Generate")]
+    IAsyncEnumerable<AnswerPart> GenerateAsync(GenerateRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>Frees the context's device memory as soon as nobody reads it. Nothing stored is touched.</summary>
+    /// <returns>Whether it was resident.</returns>
+    [Alias("Evict")]
+    Task<bool> EvictAsync();
+
+    /// <summary>Deletes the context by a tombstone.</summary>
+    /// <returns>A task.</returns>
+    [Alias("Delete")]
+    Task DeleteAsync();
+}

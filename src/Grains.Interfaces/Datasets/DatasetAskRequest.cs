@@ -1,0 +1,16 @@
+using Granary.Contexts;
+
+namespace Granary.Datasets;
+
+/// <summary>Asks all questions of a data set.</summary>
+[GenerateSerializer, Immutable, Alias("granary.dataset-ask")]
+public sealed record DatasetAskRequest
+{
+    /// <summary>Gets how answers are decoded.</summary>
+    [Id(0)]
+    public GenerationOptions Options { get; init; } = new();
+
+    /// <summary>Gets whether everything is computed, without caches.</summary>
+    [Id(1)]
+    public bool NoCache { get; init; }
+}
