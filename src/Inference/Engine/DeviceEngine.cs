@@ -1,0 +1,190 @@
+using Granary.Inference.Checkpoints;
+using Granary.Inference.Models;
+using Granary.Inference.Pages;
+using Microsoft.Extensions.Logging;
+using static TorchSharp.torch;
+
+namespace Granary.Inference.Engine;
+
+/// <summary>One device: its thread, its queue, its models.</summary>
+/// <remarks>
+/// Invariant 7: one dedicated thread runs all tensor code, synchronously, in inference mode and dispose scopes. Requests take turns step by step, so a
+/// long prefill holds nobody up for longer than a page. A request that fails fails alone.
+/// </remarks>
+public sealed partial class DeviceEngine : IAsyncDisposable
+{
+    private readonly EngineOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly WorkQueue _queue;
+    private readonly List<ICausalModel> _models = []; // the device thread's
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Starts the device's thread.</summary>
+    /// <param name="options">How it uses the machine.</param>
+    /// <param name="time">Measures steps.</param>
+    /// <param name="logger">Told what failed on the thread.</param>
+    /// <exception cref="ArgumentOutOfRangeException">Threads or capacity are below 1.</exception>
+    public DeviceEngine(EngineOptions options, TimeProvider time, ILogger logger)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.EffectiveThreads, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.QueueCapacity, 1, nameof(options));
+        (_options, _time, _logger) = (options, time, logger);
+        _queue = new WorkQueue(options.QueueCapacity);
+        new Thread(Run) { Name = "granary-device-" + Device, IsBackground = true }.Start();
+    }
+
+    /// <summary>Gets the device's name.</summary>
+    public string Device { get; } = "cpu";
+
+    /// <summary>Gets the requests that wait or run.</summary>
+    public int QueueDepth => _queue.Depth;
+
+    internal TimeProvider Time => _time;
+
+    /// <summary>Ends when the device thread has done all that was queued before.</summary>
+    internal Task QuiesceAsync() => RunAsync(new SingleStep<bool>(() => true, batch: true, CancellationToken.None));
+
+    /// <summary>Loads a checkpoint. Reading and checking it happens beside the device thread, only the conversion on it.</summary>
+    /// <param name="folder">The checkpoint's folder.</param>
+    /// <param name="modelId">What the model is called.</param>
+    /// <param name="options">How it is run.</param>
+    /// <param name="cancellationToken">Leaves nothing behind.</param>
+    /// <returns>The model; unloaded with the engine.</returns>
+    /// <exception cref="Errors.InferenceException"><c>ModelNotFound</c>, <c>CheckpointInvalid</c>, <c>TokenizerInvalid</c>, <c>QueueFull</c>: each says what to do.</exception>
+    public Task<LoadedModel> LoadAsync(string folder, string modelId, ModelLoadOptions options, CancellationToken cancellationToken = default)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(modelId);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.PageSize, 1, nameof(options));
+        return ModelLoading.LoadAsync(this, folder, modelId, options, cancellationToken);
+    }
+
+    /// <summary>Stops: what waits is cancelled, the step that runs ends, models are unloaded.</summary>
+    /// <returns>When the device thread has ended.</returns>
+    public async ValueTask DisposeAsync()
+    {
+        _queue.Stop();
+        await _ended.Task.ConfigureAwait(false);
+    }
+
+    internal async Task<TResult> RunAsync<TResult>(EngineRequest<TResult> request)
+    {
+        var cancellationToken = request.CancellationToken;
+        try
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            _queue.Add(request);
+        }
+        catch (Exception exception)
+        {
+            request.Fail(exception); // gives back what it holds
+            throw;
+        }
+
+        using var registration = cancellationToken.UnsafeRegister(_ => _queue.Post(() => Cancel(request)), null);
+        return await request.Completion.ConfigureAwait(false);
+    }
+
+    internal ICausalModel LoadOnDevice(Checkpoint checkpoint, KvDtype dtype)
+    {
+        var model = ModelFamilies.Load(checkpoint, dtype);
+        _models.Add(model);
+        return model;
+    }
+
+    internal void UnloadOnDevice(ICausalModel model)
+    {
+        if (_models.Remove(model))
+        {
+            model.Dispose();
+        }
+    }
+
+    // Between steps, so the request touches nothing while it ends.
+    private void Cancel(EngineRequest request)
+    {
+        if (_queue.Remove(request))
+        {
+            _queue.Ended();
+            request.Fail(new OperationCanceledException(request.CancellationToken));
+        }
+    }
+
+    private void Run()
+    {
+        Exception ending = new OperationCanceledException("The engine stopped before the request was done.");
+        try
+        {
+            ThreadSpinning.Shorten();
+            set_num_threads(_options.EffectiveThreads);
+            using var mode = inference_mode();
+            while (_queue.Take() is var (control, request) && (control is not null || request is not null))
+            {
+                RunOne(control, request);
+            }
+        }
+        catch (Exception exception)
+        {
+            _queue.Stop();
+            Log.DeviceFailed(_logger, exception);
+            ending = EngineErrors.Failed(exception);
+        }
+
+        foreach (var pending in _queue.TakeAll())
+        {
+            _queue.Ended();
+            pending.Fail(ending);
+        }
+
+        foreach (var model in _models)
+        {
+            model.Dispose();
+        }
+
+        _models.Clear();
+        _ended.TrySetResult();
+    }
+
+    // The edge of the thread: whatever a request or an action throws ends that request or action only.
+    private void RunOne(Action? control, EngineRequest? request)
+    {
+        try
+        {
+            using var scope = NewDisposeScope();
+            if (request is null)
+            {
+                control?.Invoke();
+            }
+            else if (request.Step(_time))
+            {
+                _queue.Ended();
+            }
+            else
+            {
+                _queue.PutBack(request);
+            }
+        }
+        catch (Exception exception)
+        {
+            if (exception is not (Errors.InferenceException or OperationCanceledException))
+            {
+                Log.RequestFailed(_logger, exception);
+            }
+
+            if (request is not null)
+            {
+                _queue.Ended();
+                request.Fail(exception);
+            }
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventIds.RequestFailed, LogLevel.Error, "A step failed on the device; its request failed alone. Report it with this trace")]
+        public static partial void RequestFailed(ILogger logger, Exception exception);
+
+        [LoggerMessage(EventIds.DeviceFailed, LogLevel.Critical, "The device thread ended: no request can run. Restart the process; is libtorch beside it?")]
+        public static partial void DeviceFailed(ILogger logger, Exception exception);
+    }
+}

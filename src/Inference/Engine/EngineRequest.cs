@@ -1,0 +1,99 @@
+using Granary.Inference.Pages;
+
+namespace Granary.Inference.Engine;
+
+/// <summary>Work for the device thread, done step by step.</summary>
+internal abstract class EngineRequest(bool batch, CancellationToken cancellationToken)
+{
+    private readonly List<KvMemory> _held = [];
+
+    public bool Batch { get; } = batch;
+
+    public CancellationToken CancellationToken { get; } = cancellationToken;
+
+    /// <summary>Gets the time that the request has spent on the device thread.</summary>
+    public TimeSpan DeviceTime { get; private set; }
+
+    /// <summary>Takes a step; true when the request is done.</summary>
+    public bool Step(TimeProvider time)
+    {
+        var started = time.GetTimestamp();
+        var done = Advance();
+        DeviceTime += time.GetElapsedTime(started);
+        if (done)
+        {
+            ReleaseAll();
+            Complete();
+        }
+
+        return done;
+    }
+
+    /// <summary>Ends the request; on the device thread, between steps, or before it was queued.</summary>
+    public void Fail(Exception exception)
+    {
+        ReleaseAll();
+        CompleteWith(exception);
+    }
+
+    /// <summary>Holds memory until the request ends, so that no caller can free what a step reads.</summary>
+    protected void Hold(KvMemory memory)
+    {
+        ObjectDisposedException.ThrowIf(!memory.TryAddReference(), memory);
+        _held.Add(memory);
+    }
+
+    protected abstract bool Advance();
+
+    protected abstract void Complete();
+
+    protected abstract void CompleteWith(Exception exception);
+
+    private void ReleaseAll()
+    {
+        foreach (var memory in _held)
+        {
+            memory.Release();
+        }
+
+        _held.Clear();
+    }
+}
+
+/// <summary>Work with a result. Its task ends only when the device thread no longer touches what the request was lent.</summary>
+internal abstract class EngineRequest<TResult>(bool batch, CancellationToken cancellationToken) : EngineRequest(batch, cancellationToken)
+{
+    private readonly TaskCompletionSource<TResult> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public Task<TResult> Completion => _completion.Task;
+
+    protected abstract TResult Result { get; }
+
+    protected override void Complete() => _completion.TrySetResult(Result);
+
+    protected override void CompleteWith(Exception exception)
+    {
+        if (exception is OperationCanceledException cancelled)
+        {
+            _completion.TrySetCanceled(cancelled.CancellationToken);
+        }
+        else
+        {
+            _completion.TrySetException(exception);
+        }
+    }
+}
+
+/// <summary>Work of one step.</summary>
+internal sealed class SingleStep<TResult>(Func<TResult> step, bool batch, CancellationToken cancellationToken) : EngineRequest<TResult>(batch, cancellationToken)
+{
+    private TResult? _result;
+
+    protected override TResult Result => _result ?? throw new InvalidOperationException("The step has not run.");
+
+    protected override bool Advance()
+    {
+        _result = step();
+        return true;
+    }
+}

@@ -1,0 +1,29 @@
+using Granary.Inference.Generation;
+using Granary.Inference.Pages;
+
+namespace Granary.Inference.Engine;
+
+/// <summary>An ask, as the engine sees it. Pages and tail are borrowed until the task ends; the engine holds references of its own meanwhile.</summary>
+public sealed record GenerationWork
+{
+    /// <summary>Gets the context's complete pages, in order; none for an empty context.</summary>
+    public required IReadOnlyList<KvPage> Pages { get; init; }
+
+    /// <summary>Gets the prompt.</summary>
+    public required int[] PromptIds { get; init; }
+
+    /// <summary>Gets the ask's own KV: empty, at the context's length, for prompt and new tokens.</summary>
+    public required KvTail Tail { get; init; }
+
+    /// <summary>Gets how tokens are chosen.</summary>
+    public required SamplingOptions Options { get; init; }
+
+    /// <summary>Gets whether interactive requests go first.</summary>
+    public bool Batch { get; init; }
+
+    /// <summary>Gets who is told of each token, on the device thread: it must be quick and must not throw.</summary>
+    public Action<GeneratedToken>? OnToken { get; init; }
+
+    /// <summary>Gets what ends the ask between two steps.</summary>
+    public CancellationToken CancellationToken { get; init; }
+}

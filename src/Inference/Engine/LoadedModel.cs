@@ -1,0 +1,182 @@
+using Granary.Inference.Checkpoints;
+using Granary.Inference.Generation;
+using Granary.Inference.Models;
+using Granary.Inference.Pages;
+using Granary.Inference.Tokenizers;
+
+namespace Granary.Inference.Engine;
+
+/// <summary>A model on a device. Its methods queue work for the device's thread; each task ends only when nothing that was lent is touched any more.</summary>
+public sealed class LoadedModel
+{
+    private readonly DeviceEngine _engine;
+    private readonly ICausalModel _model;
+    private readonly CheckpointSource _source;
+
+    internal LoadedModel(DeviceEngine engine, ICausalModel model, CheckpointSource source, string modelId, ModelLoadOptions options, TimeSpan loadTime)
+    {
+        (_engine, _model, _source, ModelId, LoadTime) = (engine, model, source, modelId, loadTime);
+        Layout = KvLayout.Of(model.Config, options.Dtype, options.PageSize);
+        Numerics = NumericsId.Of(engine.Device, options.Dtype, options.PageSize);
+    }
+
+    /// <summary>Gets what the model is called.</summary>
+    public string ModelId { get; }
+
+    /// <summary>Gets the configuration.</summary>
+    public ModelConfig Config => _model.Config;
+
+    /// <summary>Gets how its KV lies.</summary>
+    public KvLayout Layout { get; }
+
+    /// <summary>Gets the tokenizer; <see langword="null"/> where the folder has none.</summary>
+    public TextTokenizer? Tokenizer => _source.Tokenizer;
+
+    /// <summary>Gets the fingerprint of configuration and weights.</summary>
+    public string Fingerprint => _source.Fingerprint;
+
+    /// <summary>Gets what the bits of its results depend on.</summary>
+    public NumericsId Numerics { get; }
+
+    /// <summary>Gets the bytes of the weights as the device holds them.</summary>
+    public long WeightBytes => _model.WeightBytes;
+
+    /// <summary>Gets how long loading took.</summary>
+    public TimeSpan LoadTime { get; }
+
+    /// <summary>Computes one page over the complete pages before it, in one step.</summary>
+    /// <param name="prefix">The pages before, complete and in order; the caller holds references.</param>
+    /// <param name="page">The page; written, nobody else may read it yet.</param>
+    /// <param name="tokenIds">The page's tokens.</param>
+    /// <param name="batch">Whether interactive requests go first.</param>
+    /// <param name="cancellationToken">Leaves the page's content undefined.</param>
+    /// <returns>The time on the device thread.</returns>
+    /// <exception cref="Errors.InferenceException"><c>InvalidArgument</c>, <c>TokenOutOfVocabulary</c>, <c>ContextWindowExceeded</c>, <c>QueueFull</c>: each says what to do.</exception>
+    public async Task<TimeSpan> PrefillPageAsync(IReadOnlyList<KvPage> prefix, KvPage page, ReadOnlyMemory<int> tokenIds, bool batch, CancellationToken cancellationToken)
+    {
+        var start = KvPlan.Check(Layout, [.. prefix, page]) - page.Count;
+        if (tokenIds.Length != page.Count)
+        {
+            throw EngineErrors.Invalid($"{tokenIds.Length} tokens do not fill a page of {page.Count} at {start}.", "Allocate the page for its tokens.");
+        }
+
+        KvPlan.Check(tokenIds.Span, Config.VocabularySize);
+        CheckWindow(start + page.Count);
+        var request = new PageRequest(_model, [.. prefix], page, tokenIds, batch, cancellationToken);
+        return await _engine.RunAsync(request).ConfigureAwait(false);
+    }
+
+    /// <summary>Answers a prompt over a context.</summary>
+    /// <param name="work">The ask.</param>
+    /// <returns>The answer.</returns>
+    /// <exception cref="Errors.InferenceException"><c>EmptyInput</c>, <c>InvalidArgument</c>, <c>TokenOutOfVocabulary</c>, <c>ContextWindowExceeded</c>, <c>TokenizerMissing</c>, <c>QueueFull</c>, <c>NonFiniteLogits</c>: each says what to do.</exception>
+    public async Task<GenerationResult> GenerateAsync(GenerationWork work)
+    {
+        if (work.PromptIds.Length == 0)
+        {
+            throw EngineErrors.Empty("prompt tokens");
+        }
+
+        if (work.Options.Faults() is { Count: > 0 } faults)
+        {
+            throw EngineErrors.Invalid($"The sampling options cannot be used: {string.Join("; ", faults)}.", "Correct them.");
+        }
+
+        var start = KvPlan.Check(Layout, work.Pages);
+        KvPlan.Check(work.PromptIds, Config.VocabularySize);
+        CheckWindow((long)start + work.PromptIds.Length + work.Options.MaxNewTokens);
+        KvPlan.Check(Layout, work.Tail, start, work.PromptIds.Length + work.Options.MaxNewTokens - 1);
+        return await _engine.RunAsync(new GenerationRequest(_model, work with { Pages = [.. work.Pages] }, NewText(work.Options))).ConfigureAwait(false);
+    }
+
+    /// <summary>Gets the log-probabilities of given tokens after a context.</summary>
+    /// <param name="pages">The context's complete pages, in order; at least one. The caller holds references.</param>
+    /// <param name="lastPageIds">The token ids of the last page, which is computed once more for its last row.</param>
+    /// <param name="continuation">The tokens to score.</param>
+    /// <param name="tail">Empty, at the context's length, for the continuation.</param>
+    /// <param name="batch">Whether interactive requests go first.</param>
+    /// <param name="cancellationToken">Ends the work between two steps.</param>
+    /// <returns>One natural log-probability for each token of the continuation.</returns>
+    /// <exception cref="Errors.InferenceException"><c>EmptyInput</c>, <c>InvalidArgument</c>, <c>TokenOutOfVocabulary</c>, <c>ContextWindowExceeded</c>, <c>QueueFull</c>, <c>NonFiniteLogits</c>: each says what to do.</exception>
+    public async Task<double[]> ScoreAsync(IReadOnlyList<KvPage> pages, ReadOnlyMemory<int> lastPageIds, int[] continuation, KvTail tail, bool batch, CancellationToken cancellationToken)
+    {
+        if (pages.Count == 0 || continuation.Length == 0)
+        {
+            throw EngineErrors.Empty(pages.Count == 0 ? "context tokens" : "tokens to score");
+        }
+
+        var start = KvPlan.Check(Layout, pages);
+        if (lastPageIds.Length != pages[^1].Count)
+        {
+            throw EngineErrors.Invalid($"{lastPageIds.Length} ids were given for a last page of {pages[^1].Count}.", "Pass the ids of the last page's tokens.");
+        }
+
+        KvPlan.Check(lastPageIds.Span, Config.VocabularySize);
+        KvPlan.Check(continuation, Config.VocabularySize);
+        CheckWindow((long)start + continuation.Length);
+        KvPlan.Check(Layout, tail, start, continuation.Length - 1);
+        return await _engine.RunAsync(new ScoreRequest(_model, [.. pages], lastPageIds, continuation, tail, batch, cancellationToken)).ConfigureAwait(false);
+    }
+
+    /// <summary>Runs given tokens and gives logits and KV, for <c>granary model forward</c>.</summary>
+    /// <param name="request">The tokens, and how they are run.</param>
+    /// <param name="cancellationToken">Ends the work between two steps.</param>
+    /// <returns>Logits and KV.</returns>
+    /// <exception cref="Errors.InferenceException"><c>EmptyInput</c>, <c>InvalidArgument</c>, <c>TokenOutOfVocabulary</c>, <c>ContextWindowExceeded</c>, <c>RequestTooLarge</c>: each says what to do.</exception>
+    public async Task<ForwardResult> ForwardAsync(ForwardRequest request, CancellationToken cancellationToken)
+    {
+        if (request.TokenIds.Length == 0)
+        {
+            throw EngineErrors.Empty("tokens");
+        }
+
+        if (request.Split is { } split && (split < 1 || split >= request.TokenIds.Length))
+        {
+            throw EngineErrors.Invalid($"The split is {split} of {request.TokenIds.Length} tokens.", "Give a split of at least 1 and below the number of tokens.");
+        }
+
+        if (request.LeftPad < 0 || (request.LeftPad > 0 && request.Split is null))
+        {
+            throw EngineErrors.Invalid($"The left padding is {request.LeftPad} without a split, or negative.", "Give --split with --left-pad, and a padding of 0 or more.");
+        }
+
+        KvPlan.Check(request.TokenIds, Config.VocabularySize);
+        CheckWindow((long)request.TokenIds.Length + (request.PositionIds ? 0 : request.LeftPad));
+        return await _engine.RunAsync(new ForwardWork(_model, Layout, request, cancellationToken)).ConfigureAwait(false);
+    }
+
+    /// <summary>Unloads the model. No work may be queued for it.</summary>
+    /// <returns>When the weights are gone.</returns>
+    public async Task UnloadAsync()
+    {
+        var unload = new SingleStep<bool>(
+            () =>
+            {
+                _engine.UnloadOnDevice(_model);
+                return true;
+            },
+            batch: false,
+            CancellationToken.None);
+        await _engine.RunAsync(unload).ConfigureAwait(false);
+        _source.Dispose();
+    }
+
+    private AnswerText? NewText(SamplingOptions options)
+    {
+        if (Tokenizer is null)
+        {
+            return options.Stop.Count == 0 ? null : throw EngineErrors.NoTokenizer(ModelId);
+        }
+
+        var decoder = Tokenizer.CreateDecoder(skipSpecialTokens: true);
+        return new AnswerText(decoder.Append, decoder.Flush, options.Stop);
+    }
+
+    private void CheckWindow(long tokens)
+    {
+        if (tokens > Config.Window)
+        {
+            throw EngineErrors.WindowExceeded(tokens, Config.Window);
+        }
+    }
+}

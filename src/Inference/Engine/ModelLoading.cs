@@ -1,0 +1,51 @@
+using Granary.Inference.Checkpoints;
+using Granary.Inference.Tokenizers;
+
+namespace Granary.Inference.Engine;
+
+/// <summary>How a checkpoint becomes a model: read and checked beside the device thread, converted on it.</summary>
+internal static class ModelLoading
+{
+    public static async Task<LoadedModel> LoadAsync(DeviceEngine engine, string folder, string modelId, ModelLoadOptions options, CancellationToken cancellationToken)
+    {
+        var started = engine.Time.GetTimestamp();
+        var files = await Task.Run(() => CheckpointSource.Open(folder, options.Fingerprints ?? FingerprintCache.Default()), cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var load = new SingleStep<LoadedModel>(
+                () =>
+                {
+                    var model = engine.LoadOnDevice(files.Checkpoint, options.Dtype);
+                    return new LoadedModel(engine, model, files, modelId, options, engine.Time.GetElapsedTime(started));
+                },
+                batch: false,
+                cancellationToken);
+            return await engine.RunAsync(load).ConfigureAwait(false);
+        }
+        catch
+        {
+            files.Dispose();
+            throw;
+        }
+    }
+}
+
+/// <summary>What a model's folder gives.</summary>
+internal sealed record CheckpointSource(Checkpoint Checkpoint, TextTokenizer? Tokenizer, string Fingerprint) : IDisposable
+{
+    public static CheckpointSource Open(string folder, FingerprintCache cache)
+    {
+        var checkpoint = Checkpoint.Open(folder);
+        try
+        {
+            return new CheckpointSource(checkpoint, TextTokenizer.Load(folder), Fingerprints.Get(checkpoint, cache));
+        }
+        catch
+        {
+            checkpoint.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => Checkpoint.Dispose();
+}

@@ -1,0 +1,80 @@
+using System.Buffers.Binary;
+using System.Runtime.Intrinsics.X86;
+using System.Security.Cryptography;
+using System.Text;
+using Granary.Inference.Pages;
+
+namespace Granary.Inference.Engine;
+
+/// <summary>All that the bits of a result depend on beside token ids, options and weights. KV is shared only within one id.</summary>
+/// <remarks>Design, section 3.</remarks>
+public sealed record NumericsId
+{
+    // Raised by hand when a change to this library changes a bit of any result.
+    private const int EngineVersion = 1;
+
+    private NumericsId(string id, IReadOnlyDictionary<string, string> parts) => (Id, Parts) = (id, parts);
+
+    /// <summary>Gets the id: 32 hexadecimal digits of SHA-256 over the parts.</summary>
+    public string Id { get; }
+
+    /// <summary>Gets the parts by name.</summary>
+    public IReadOnlyDictionary<string, string> Parts { get; }
+
+    /// <summary>Gets whether results are equal to the bit within this id.</summary>
+    /// <value><see langword="true"/> on a CPU.</value>
+    public bool Exact { get; init; } = true;
+
+    /// <inheritdoc/>
+    public override string ToString() => Id;
+
+    internal static NumericsId Of(string device, KvDtype dtype, int pageSize)
+    {
+        var parts = new SortedDictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["activations"] = dtype.Name(),
+            ["codec"] = "none",
+            ["cpu"] = CpuClass(),
+            ["device"] = device,
+            ["engine"] = EngineVersion.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            ["kv"] = dtype.Name(),
+            ["libtorch"] = TorchSharp.torch.__version__,
+            ["page"] = pageSize.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            ["weights"] = dtype.Name(),
+        };
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var (name, value) in parts)
+        {
+            Append(hash, name);
+            Append(hash, value);
+        }
+
+        return new NumericsId(Convert.ToHexStringLower(hash.GetHashAndReset())[..32], parts);
+    }
+
+    // Length-prefixed, so that no two lists of parts give the same bytes.
+    private static void Append(IncrementalHash hash, string text)
+    {
+        var bytes = Encoding.UTF8.GetBytes(text);
+        Span<byte> length = stackalloc byte[sizeof(int)];
+        BinaryPrimitives.WriteInt32LittleEndian(length, bytes.Length);
+        hash.AppendData(length);
+        hash.AppendData(bytes);
+    }
+
+    // libtorch, oneDNN and MKL choose their kernels by instruction set, MKL by vendor too.
+    private static string CpuClass()
+    {
+        if (!X86Base.IsSupported)
+        {
+            return System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture.ToString();
+        }
+
+        var (_, vendor, _, _) = X86Base.CpuId(0, 0);
+        var (bfloat, _, _, _) = X86Base.CpuId(7, 1);
+        var (_, _, _, matrix) = X86Base.CpuId(7, 0);
+        var set = Avx512F.IsSupported ? "avx512" : Avx2.IsSupported ? "avx2" : "sse";
+        var wider = (matrix & 1 << 22) != 0 ? "-amx" : Avx512F.IsSupported && (bfloat & 1 << 5) != 0 ? "-bf16" : string.Empty;
+        return set + wider + (vendor == 0x756e6547 ? "-intel" : vendor == 0x68747541 ? "-amd" : "-other"); // "Genu", "Auth"
+    }
+}

@@ -1,0 +1,17 @@
+namespace Granary.Inference.Errors;
+
+/// <summary>What a caller of the inference library can get wrong: what happened, and what to do about it.</summary>
+/// <remarks>Codes are those of <c>Granary.Errors.ErrorCodes</c>, which this library does not reference; the grains and the command translate at their edge.</remarks>
+/// <param name="code">The error's code.</param>
+/// <param name="message">What happened, with values and limit.</param>
+/// <param name="remedy">What the caller can do.</param>
+/// <param name="innerException">The cause, kept for logs.</param>
+public sealed class InferenceException(string code, string message, string remedy, Exception? innerException = null)
+    : Exception(message, innerException)
+{
+    /// <summary>Gets the error's code.</summary>
+    public string Code { get; } = code;
+
+    /// <summary>Gets what the caller can do.</summary>
+    public string Remedy { get; } = remedy;
+}

@@ -1,0 +1,58 @@
+namespace Granary.Inference.Generation;
+
+/// <summary>How tokens are chosen. With the token ids, all that an answer depends on.</summary>
+public sealed record SamplingOptions
+{
+    /// <summary>Gets the most tokens that are decoded.</summary>
+    /// <value>At least 1.</value>
+    public required int MaxNewTokens { get; init; }
+
+    /// <summary>Gets the sampling temperature.</summary>
+    /// <value>Default: 0, greedy.</value>
+    public double Temperature { get; init; }
+
+    /// <summary>Gets how many of the likeliest tokens are sampled from.</summary>
+    /// <value>At least 1. Default: <see langword="null"/>, all.</value>
+    public int? TopK { get; init; }
+
+    /// <summary>Gets the probability mass of the likeliest tokens that are sampled from.</summary>
+    /// <value>(0, 1]. Default: <see langword="null"/>, 1.</value>
+    public double? TopP { get; init; }
+
+    /// <summary>Gets the seed of the random numbers, which are keyed by (seed, absolute position).</summary>
+    public long Seed { get; init; }
+
+    /// <summary>Gets strings that end the answer; the text stops in front of the first.</summary>
+    public IReadOnlyList<string> Stop { get; init; } = [];
+
+    /// <summary>Gets whether the end-of-text token is an ordinary one.</summary>
+    public bool IgnoreEos { get; init; }
+
+    /// <summary>Gets whether each token's log-probability is returned.</summary>
+    public bool LogProbabilities { get; init; }
+
+    /// <summary>Gets how many alternatives are returned for each token.</summary>
+    /// <value>0 to 20. Default: 0.</value>
+    public int TopLogProbabilities { get; init; }
+
+    /// <summary>Lists what is wrong with the options, every fault at once.</summary>
+    internal IReadOnlyList<string> Faults()
+    {
+        var faults = new List<string>();
+        AddIf(MaxNewTokens < 1, $"the number of new tokens is {MaxNewTokens}, at least 1 is needed");
+        AddIf(!double.IsFinite(Temperature) || Temperature < 0, $"the temperature is {Temperature}, it is 0 or above");
+        AddIf(TopK < 1, $"top-k is {TopK}, it is 1 or above");
+        AddIf(TopP is { } mass && !(mass > 0 && mass <= 1), $"top-p is {TopP}, it is above 0 and at most 1");
+        AddIf(Stop.Any(string.IsNullOrEmpty), "a stop string is empty");
+        AddIf(TopLogProbabilities is < 0 or > 20, $"{TopLogProbabilities} alternatives are asked for, 0 to 20 can be given");
+        return faults;
+
+        void AddIf(bool wrong, string fault)
+        {
+            if (wrong)
+            {
+                faults.Add(fault);
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+using Granary.Inference.Checkpoints;
+using Granary.Inference.Pages;
+using static TorchSharp.torch;
+
+namespace Granary.Inference.Models;
+
+/// <summary>A decoder on a device. Used and disposed on that device's thread only (invariant 7).</summary>
+internal interface ICausalModel : IDisposable
+{
+    ModelConfig Config { get; }
+
+    KvDtype Dtype { get; }
+
+    /// <summary>Gets the bytes of the weights as the device holds them, those used in place included.</summary>
+    long WeightBytes { get; }
+
+    /// <summary>Computes a step.</summary>
+    /// <param name="step">The step; its memory is borrowed.</param>
+    /// <returns>[logit_rows, vocab] in the run's dtype, the caller's; <see langword="null"/> without logits.</returns>
+    Tensor? Run(ModelStep step);
+}

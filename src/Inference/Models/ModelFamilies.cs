@@ -1,0 +1,20 @@
+using Granary.Inference.Checkpoints;
+using Granary.Inference.Errors;
+using Granary.Inference.Pages;
+
+namespace Granary.Inference.Models;
+
+/// <summary>The families of decoders that can be run.</summary>
+internal static class ModelFamilies
+{
+    /// <summary>Loads a model; on the device thread.</summary>
+    /// <param name="checkpoint">Borrowed; it must outlive the model, whose weights may lie in it.</param>
+    /// <param name="dtype">What it runs in.</param>
+    /// <returns>The model; the caller's.</returns>
+    public static ICausalModel Load(Checkpoint checkpoint, KvDtype dtype) => checkpoint.Config.ModelType switch
+    {
+        "gpt_neox" => new GptNeoXModel(checkpoint, dtype),
+        var other => throw new InferenceException(
+            ErrorCode.CheckpointInvalid, $"'{checkpoint.Folder}' holds a model of type '{other}', which cannot be run.", "Use a GPT-NeoX checkpoint, such as Pythia."),
+    };
+}

@@ -1,0 +1,52 @@
+using Granary.Inference.Checkpoints;
+using Granary.Inference.Pages;
+using Granary.Inference.Safetensors;
+using Granary.Inference.Tensors;
+using static TorchSharp.torch;
+
+namespace Granary.Inference.Models;
+
+/// <summary>Brings a checkpoint's tensors into the run's dtype.</summary>
+/// <remarks>
+/// A tensor that has the dtype already and lies on a cache line is used where it is mapped. The others are copied once: the bits of a kernel may
+/// depend on its operands' alignment, which the file's layout would otherwise decide.
+/// </remarks>
+internal sealed class WeightLoader(Checkpoint checkpoint, KvDtype dtype)
+{
+    private const long CacheLine = 64;
+
+    /// <summary>Gets the bytes of all tensors that were asked for, in the run's dtype.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>Gets a tensor, in no dispose scope; the caller disposes it, before the checkpoint.</summary>
+    public Tensor Get(string name)
+    {
+        var stored = checkpoint.Get(name);
+        var target = dtype.ToScalarType();
+        var mapped = NativeTensor.Wrap(stored.Address, ToScalarType(stored), stored.Shape);
+        Bytes += stored.Elements * dtype.Bytes();
+        if (mapped.dtype == target && stored.Address % CacheLine == 0)
+        {
+            return mapped.DetachFromDisposeScope();
+        }
+
+        using (mapped)
+        {
+            return mapped.to(target, copy: true).DetachFromDisposeScope();
+        }
+    }
+
+    private static ScalarType ToScalarType(SafetensorsTensor tensor) => tensor.Dtype switch
+    {
+        SafetensorsDtype.F16 => ScalarType.Float16,
+        SafetensorsDtype.BF16 => ScalarType.BFloat16,
+        SafetensorsDtype.F32 => ScalarType.Float32,
+        SafetensorsDtype.F64 => ScalarType.Float64,
+        _ => throw Unsupported(tensor),
+    };
+
+    private static Errors.InferenceException Unsupported(SafetensorsTensor tensor) => new(
+        ErrorCode.CheckpointInvalid,
+        $"Tensor '{tensor.Name}' is {tensor.Dtype.Name()}, which no weight can be.",
+        "Use a checkpoint in float16, bfloat16, float32 or float64.");
+}

@@ -1,0 +1,173 @@
+namespace Granary.Inference.Pages;
+
+/// <summary>The KV bytes of one device: who may have them, and in which order.</summary>
+/// <remarks>
+/// Invariant 10: first in first out per class, interactive before batch; more than the budget fails at once; what is used never exceeds the budget.
+/// A waiter that does not fit holds back those behind it, so a large request is not starved by small ones.
+/// </remarks>
+/// <param name="totalBytes">The budget.</param>
+/// <param name="reclaim">Asked to free at least so many bytes, answers how many it freed. Called outside all locks, by one thread at a time; it must not throw.</param>
+public sealed class KvBudget(long totalBytes, Func<long, long>? reclaim = null)
+{
+    private readonly Lock _lock = new();
+    private readonly LinkedList<Waiter> _interactive = new();
+    private readonly LinkedList<Waiter> _batch = new();
+    private long _used;
+    private long _events;
+    private bool _reclaiming;
+
+    /// <summary>Gets the bytes that may be held together.</summary>
+    public long TotalBytes { get; } = totalBytes >= 0 ? totalBytes : throw new ArgumentOutOfRangeException(nameof(totalBytes));
+
+    /// <summary>Gets or sets who frees bytes that nobody reads, asked for at least so many; it answers how many it freed.</summary>
+    /// <value>Default: frees nothing.</value>
+    public Func<long, long> Reclaim { get; set; } = reclaim ?? (_ => 0);
+
+    /// <summary>Gets the bytes that are reserved or held now.</summary>
+    public long UsedBytes
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _used;
+            }
+        }
+    }
+
+    /// <summary>Waits until bytes are free, in order.</summary>
+    /// <param name="bytes">All bytes that the request will need.</param>
+    /// <param name="batch">Whether interactive requests go first.</param>
+    /// <param name="cancellationToken">Gives the place in the queue back.</param>
+    /// <returns>The bytes; the caller disposes them.</returns>
+    /// <exception cref="Errors.InferenceException"><c>KvBudgetExceeded</c>: more than the whole budget. Raise it.</exception>
+    public async Task<KvReservation> AdmitAsync(long bytes, bool batch, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        cancellationToken.ThrowIfCancellationRequested();
+        if (bytes > TotalBytes)
+        {
+            throw PageErrors.BudgetExceeded(bytes, TotalBytes);
+        }
+
+        var waiter = new Waiter(bytes);
+        var queue = batch ? _batch : _interactive;
+        lock (_lock)
+        {
+            waiter.Node = queue.AddLast(waiter);
+            _events++;
+        }
+
+        using var registration = cancellationToken.UnsafeRegister(_ => Leave(waiter, queue, cancellationToken), null);
+        Grant();
+        await waiter.Admitted.Task.ConfigureAwait(false);
+        return new KvReservation(this, bytes);
+    }
+
+    /// <summary>Looks whether the first waiter can be admitted now: told when memory that could not be reclaimed can be.</summary>
+    public void NoteReclaimable()
+    {
+        lock (_lock)
+        {
+            _events++;
+        }
+
+        Grant();
+    }
+
+    internal void Return(long bytes)
+    {
+        lock (_lock)
+        {
+            _used -= bytes;
+            _events++;
+        }
+
+        Grant();
+    }
+
+    private void Leave(Waiter waiter, LinkedList<Waiter> queue, CancellationToken cancellationToken)
+    {
+        lock (_lock)
+        {
+            if (waiter.Node is null)
+            {
+                return; // admitted first: the caller gets the bytes
+            }
+
+            queue.Remove(waiter.Node);
+            waiter.Node = null;
+            _events++;
+        }
+
+        waiter.Admitted.TrySetCanceled(cancellationToken);
+        Grant();
+    }
+
+    private void Grant()
+    {
+        while (true)
+        {
+            long missing, events;
+            lock (_lock)
+            {
+                missing = GrantHeads();
+                if (missing == 0 || _reclaiming)
+                {
+                    return; // whoever reclaims now looks again when anything happened meanwhile
+                }
+
+                _reclaiming = true;
+                events = _events;
+            }
+
+            var again = false;
+            try
+            {
+                Reclaim(missing);
+            }
+            finally
+            {
+                lock (_lock)
+                {
+                    _reclaiming = false;
+                    again = _events != events;
+                }
+            }
+
+            if (!again)
+            {
+                return; // nothing came back; the next return, arrival or departure looks again
+            }
+        }
+    }
+
+    // Returns the bytes that the first waiter still misses, 0 where none waits.
+    private long GrantHeads()
+    {
+        while ((_interactive.First ?? _batch.First) is { } head)
+        {
+            var missing = head.Value.Bytes - (TotalBytes - _used);
+            if (missing > 0)
+            {
+                return missing;
+            }
+
+            _used += head.Value.Bytes;
+            head.List!.Remove(head);
+            head.Value.Node = null;
+            head.Value.Admitted.TrySetResult();
+        }
+
+        return 0;
+    }
+
+    private sealed class Waiter(long bytes)
+    {
+        public long Bytes { get; } = bytes;
+
+        public TaskCompletionSource Admitted { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public LinkedListNode<Waiter>? Node { get; set; }
+    }
+}

@@ -1,0 +1,98 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+
+namespace Granary.Inference.Pages;
+
+/// <summary>Reference-counted native memory for the KV of one run of positions, laid out as <see cref="KvLayout"/> says.</summary>
+/// <remarks>64-byte aligned: libtorch's kernels read whole cache lines, and their bits may depend on the alignment.</remarks>
+internal sealed unsafe class KvMemory : MemoryManager<byte>
+{
+    private const nuint Alignment = 64;
+    private readonly KvReservation? _held;
+    private byte* _address;
+    private int _references = 1;
+
+    /// <param name="layout">How the KV lies.</param>
+    /// <param name="capacity">Tokens that fit.</param>
+    /// <param name="reservation">Pays for the bytes; <see langword="null"/> for a run that has no budget.</param>
+    public KvMemory(KvLayout layout, int capacity, KvReservation? reservation)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(capacity);
+        Layout = layout;
+        Capacity = capacity;
+        Bytes = layout.BytesPerToken * capacity;
+        _held = reservation?.Take(Bytes);
+        try
+        {
+            _address = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(Bytes, 1), Alignment);
+        }
+        catch
+        {
+            _held?.Dispose();
+            throw;
+        }
+    }
+
+    public KvLayout Layout { get; }
+
+    public int Capacity { get; }
+
+    public long Bytes { get; }
+
+    /// <summary>Gets or sets who is told that the last reference went.</summary>
+    public Action? Freed { get; set; }
+
+    public nint Address => _references > 0 ? (nint)_address : throw new ObjectDisposedException(nameof(KvMemory), "KV memory was used after its last reference went.");
+
+    /// <summary>Adds a reference unless the last one went already.</summary>
+    public bool TryAddReference()
+    {
+        while (true)
+        {
+            var references = Volatile.Read(ref _references);
+            if (references == 0)
+            {
+                return false;
+            }
+
+            if (Interlocked.CompareExchange(ref _references, references + 1, references) == references)
+            {
+                return true;
+            }
+        }
+    }
+
+    /// <summary>Drops a reference. The last one frees the memory and returns its bytes to the budget.</summary>
+    /// <returns>Whether it was the last.</returns>
+    public bool Release()
+    {
+        var left = Interlocked.Decrement(ref _references);
+        if (left < 0)
+        {
+            throw new ObjectDisposedException(nameof(KvMemory), "KV memory was released more often than referenced.");
+        }
+
+        if (left > 0)
+        {
+            return false;
+        }
+
+        NativeMemory.AlignedFree(_address);
+        _address = null;
+        Freed?.Invoke();
+        _held?.Dispose();
+        return true;
+    }
+
+    public override Span<byte> GetSpan() => new((void*)Address, checked((int)Bytes));
+
+    public override MemoryHandle Pin(int elementIndex = 0) => new((byte*)Address + elementIndex); // native memory does not move
+
+    public override void Unpin()
+    {
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+    }
+}

@@ -1,0 +1,229 @@
+using Granary.Inference.Checkpoints;
+using Granary.Inference.Engine;
+using Granary.Inference.Errors;
+using Granary.Inference.Generation;
+using Microsoft.Extensions.Logging.Abstractions;
+using TorchSharp;
+
+namespace Granary.Inference.Tests.Engine;
+
+public sealed class DeviceEngineTests(EngineFixture engine)
+{
+    private const string Model = "quarter-rotary";
+
+    [Fact, Trait("Invariant", "7")]
+    public async Task Generate_ManyAsks_LeavesNoTensorAndNoByte()
+    {
+        await using var own = NewEngine();
+        var model = await LoadAsync(own);
+        var budget = ContextRun.NewBudget();
+        await OnceAsync();
+        await own.QuiesceAsync();
+        var before = torch.Tensor.TotalCount;
+        for (var ask = 0; ask < 5; ask++)
+        {
+            await OnceAsync();
+        }
+
+        await own.QuiesceAsync();
+        Assert.Equal(before, torch.Tensor.TotalCount);
+        Assert.Equal(0, budget.UsedBytes);
+
+        async Task OnceAsync()
+        {
+            using var context = await ContextRun.PrefillAsync(model, ExactnessTests.Ids(300, 1), budget);
+            await context.AskAsync(ExactnessTests.Ids(5, 2), ExactnessTests.Options(5));
+            await context.ScoreAsync([1, 2, 3]);
+            await model.ForwardAsync(new ForwardRequest { TokenIds = [1, 2, 3], Split = 2, LeftPad = 3 }, default);
+        }
+    }
+
+    [Fact, Trait("Invariant", "7")]
+    public async Task Generate_CancelledBetweenSteps_EndsAndGivesItsBytesBack()
+    {
+        var model = await engine.GoldenModelAsync(Model);
+        using var context = await ContextRun.PrefillAsync(model, ExactnessTests.Ids(300, 3));
+        using var source = new CancellationTokenSource();
+        var seen = 0;
+        var ask = context.AskAsync([1], ExactnessTests.Options(1000), _ => CancelAt(++seen), cancellationToken: source.Token);
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => ask);
+        Assert.InRange(seen, 3, 500);
+        Assert.Equal(context.Pages.Sum(page => page.Bytes), context.Budget.UsedBytes);
+
+        void CancelAt(int token)
+        {
+            if (token == 3)
+            {
+                source.Cancel();
+            }
+        }
+    }
+
+    [Fact, Trait("Invariant", "7")]
+    public async Task Generate_CallbackThrows_FailsAloneAndTheThreadGoesOn()
+    {
+        await using var own = NewEngine();
+        var model = await LoadAsync(own);
+        using var context = await ContextRun.PrefillAsync(model, [1, 2, 3]);
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => context.AskAsync([4], ExactnessTests.Options(3), _ => throw new InvalidOperationException("mine")));
+        Assert.Equal(3, (await context.AskAsync([4], ExactnessTests.Options(3))).TokenIds.Length);
+        Assert.Equal(0, own.QueueDepth);
+    }
+
+    [Fact, Trait("Invariant", "7")]
+    public async Task Generate_QueueIsFull_RefusesAtOnce()
+    {
+        await using var own = NewEngine(capacity: 1);
+        var model = await LoadAsync(own);
+        using var context = await ContextRun.PrefillAsync(model, [1, 2, 3]);
+        using var release = new ManualResetEventSlim();
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var running = context.AskAsync([4], ExactnessTests.Options(2), _ =>
+        {
+            started.TrySetResult();
+            release.Wait(TimeSpan.FromSeconds(30));
+        });
+        await started.Task;
+
+        var refused = await Assert.ThrowsAsync<InferenceException>(() => context.AskAsync([5], ExactnessTests.Options(2)));
+        release.Set();
+        await running;
+        Assert.Equal("QueueFull", refused.Code);
+    }
+
+    [Fact, Trait("Invariant", "7")]
+    public async Task Dispose_WorkPending_CancelsItAndRefusesMore()
+    {
+        var own = NewEngine();
+        var model = await LoadAsync(own);
+        using var context = await ContextRun.PrefillAsync(model, [1, 2, 3]);
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var running = context.AskAsync([4], ExactnessTests.Options(2000), _ => started.TrySetResult());
+        await started.Task;
+        await own.DisposeAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => running);
+        var refused = await Assert.ThrowsAsync<InferenceException>(() => context.AskAsync([4], ExactnessTests.Options(2)));
+        Assert.Equal("Unavailable", refused.Code);
+    }
+
+    [Fact, Trait("Invariant", "7")]
+    public async Task Prefill_LongOneRuns_InteractiveAskTakesTurns()
+    {
+        var model = await engine.GoldenModelAsync(Model);
+        using var context = await ContextRun.PrefillAsync(model, [1, 2, 3]);
+        var order = new List<char>(); // written on the device thread only
+        var batch = context.AskAsync([4], ExactnessTests.Options(200), _ => order.Add('b'), batch: true);
+        var interactive = context.AskAsync([5], ExactnessTests.Options(40), _ => order.Add('i'));
+        await Task.WhenAll(batch, interactive);
+
+        var last = order.LastIndexOf('i');
+        Assert.InRange(order.Take(last).Count(step => step == 'b'), 1, 199); // batch neither blocks nor starves
+    }
+
+    [Fact]
+    public async Task S9_WeightsGiveNaN_FailsNamingThePosition()
+    {
+        var folder = Directory.CreateTempSubdirectory("granary-nan-").FullName;
+        try
+        {
+            Poison(folder);
+            await using var own = NewEngine();
+            var model = await own.LoadAsync(folder, "nan", new ModelLoadOptions(Fingerprints: new FingerprintCache(folder)));
+            using var context = await ContextRun.PrefillAsync(model, [1, 2, 3]);
+
+            var failed = await Assert.ThrowsAsync<InferenceException>(() => context.AskAsync([4, 5], ExactnessTests.Options(2)));
+            Assert.Equal("NonFiniteLogits", failed.Code);
+            Assert.Contains("position 4", failed.Message, StringComparison.Ordinal);
+            var score = await Assert.ThrowsAsync<InferenceException>(() => context.ScoreAsync([1]));
+            Assert.Contains("position 2", score.Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Theory]
+    [InlineData(new int[0], 1, "EmptyInput")]
+    [InlineData(new[] { 128 }, 1, "TokenOutOfVocabulary")]
+    [InlineData(new[] { -1 }, 1, "TokenOutOfVocabulary")]
+    [InlineData(new[] { 1 }, 2048, "ContextWindowExceeded")]
+    [InlineData(new[] { 1 }, 0, "InvalidArgument")]
+    public async Task Generate_BadInput_SaysSo(int[] prompt, int tokens, string code)
+    {
+        var model = await engine.GoldenModelAsync(Model);
+        using var context = await ContextRun.PrefillAsync(model, [1, 2, 3]);
+        var refused = await Assert.ThrowsAsync<InferenceException>(() => context.AskAsync(prompt, ExactnessTests.Options(tokens)));
+        Assert.Equal(code, refused.Code);
+        Assert.NotEmpty(refused.Remedy);
+    }
+
+    [Fact]
+    public async Task Generate_StopStringWithoutTokenizer_Refuses()
+    {
+        var model = await engine.GoldenModelAsync(Model);
+        using var context = await ContextRun.PrefillAsync(model, [1, 2, 3]);
+        var refused = await Assert.ThrowsAsync<InferenceException>(() => context.AskAsync([1], new SamplingOptions { MaxNewTokens = 1, Stop = ["."] }));
+        Assert.Equal("TokenizerMissing", refused.Code);
+    }
+
+    [Fact]
+    public async Task Generate_StopString_TextEndsInFrontOfItAndTokensJoinToIt()
+    {
+        var model = await engine.ModelAsync(Path.Combine(AppContext.BaseDirectory, "Models", "ledger-4m"));
+        var tokenizer = model.Tokenizer ?? throw new InvalidOperationException("The sample model has a tokenizer.");
+        using var context = await ContextRun.PrefillAsync(model, tokenizer.Encode("The colour of the house is green.\n"));
+        var free = await context.AskAsync(tokenizer.Encode("Question: What is"), ExactnessTests.Options(20));
+        var text = free.Text ?? string.Empty;
+        var stop = text.Substring(text.Length / 2, 3);
+        var parts = new List<string?>();
+        var stopped = await context.AskAsync(tokenizer.Encode("Question: What is"), ExactnessTests.Options(20) with { Stop = ["\u0000never", stop], TopLogProbabilities = 2 }, token => parts.Add(token.Text));
+
+        Assert.Equal("stop", stopped.FinishReason);
+        Assert.Equal(text[..text.IndexOf(stop, StringComparison.Ordinal)], stopped.Text);
+        Assert.Equal(stopped.Text, string.Concat(parts));
+        Assert.Equal(free.TokenIds[..stopped.TokenIds.Length], stopped.TokenIds);
+        Assert.All(stopped.TopLogProbabilities ?? [], (top, index) => Assert.Equal(stopped.TokenIds[index], top[0].Id)); // greedy takes the likeliest
+    }
+
+    [Fact]
+    public async Task Generate_Sampled_SameSeedSameTokensOtherSeedOthers()
+    {
+        var model = await engine.GoldenModelAsync(Model);
+        using var context = await ContextRun.PrefillAsync(model, [1, 2, 3]);
+        var options = ExactnessTests.Options(40) with { Temperature = 1.5, TopP = 0.95, TopK = 50, Seed = 7 };
+        var first = await context.AskAsync([4], options);
+
+        Assert.Equal(first.TokenIds, (await context.AskAsync([4], options)).TokenIds);
+        Assert.NotEqual(first.TokenIds, (await context.AskAsync([4], options with { Seed = 8 })).TokenIds);
+    }
+
+    [Fact]
+    public async Task Load_FolderIsMissing_SaysSo()
+    {
+        var refused = await Assert.ThrowsAsync<InferenceException>(() => engine.Engine.LoadAsync("/nowhere/at/all", "x", new ModelLoadOptions()));
+        Assert.Equal("ModelNotFound", refused.Code);
+    }
+
+    private static DeviceEngine NewEngine(int capacity = 1024) =>
+        new(new EngineOptions { Threads = 1, QueueCapacity = capacity }, TimeProvider.System, NullLogger.Instance);
+
+    private static Task<LoadedModel> LoadAsync(DeviceEngine engine) => engine.LoadAsync(
+        EngineFixture.Golden("models/" + Model), Model, new ModelLoadOptions(Fingerprints: new FingerprintCache(Path.Combine(AppContext.BaseDirectory, "fingerprints"))));
+
+    // Makes one weight of the final norm NaN, so that every logit is.
+    private static void Poison(string folder)
+    {
+        var source = EngineFixture.Golden("models/" + Model);
+        File.Copy(Path.Combine(source, "config.json"), Path.Combine(folder, "config.json"));
+        var bytes = File.ReadAllBytes(Path.Combine(source, "model.safetensors"));
+        var start = (int)BitConverter.ToInt64(bytes) + sizeof(long);
+        using var header = System.Text.Json.JsonDocument.Parse(bytes.AsMemory(sizeof(long), start - sizeof(long)));
+        var offset = header.RootElement.GetProperty("gpt_neox.final_layer_norm.weight").GetProperty("data_offsets")[0].GetInt32();
+        BitConverter.TryWriteBytes(bytes.AsSpan(start + offset), float.NaN);
+        File.WriteAllBytes(Path.Combine(folder, "model.safetensors"), bytes);
+    }
+}
