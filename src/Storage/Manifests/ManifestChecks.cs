@@ -1,0 +1,101 @@
+using Granary.Storage.Chunks;
+
+namespace Granary.Storage.Manifests;
+
+/// <summary>What must hold of a manifest, before it is written and after it is read.</summary>
+internal static class ManifestChecks
+{
+    private const int MaxNumerics = 64;
+    private const int MaxLabels = 256;
+    private const int MaxTextLength = 4096;
+
+    /// <summary>Finds all faults of a manifest.</summary>
+    public static IEnumerable<string> FaultsOf(ContextManifest manifest, string tenant, string model, string name)
+    {
+        if (manifest.FormatVersion != ContextManifest.CurrentFormatVersion)
+        {
+            yield return $"formatVersion is {manifest.FormatVersion}, this version of Granary reads {ContextManifest.CurrentFormatVersion}";
+            yield break; // the rest may mean something else
+        }
+
+        if ((manifest.Tenant, manifest.Model, manifest.Name) != (tenant, model, name))
+        {
+            yield return $"it is that of '{manifest.Tenant}/{manifest.Model}/{manifest.Name}'";
+        }
+
+        if (!Guid.TryParseExact(manifest.Incarnation, "N", out _))
+        {
+            yield return "incarnation is not a GUID of 32 digits";
+        }
+
+        if (manifest.Version < 1)
+        {
+            yield return $"version is {manifest.Version}, 1 is the least";
+        }
+
+        if (manifest.State is not (ManifestStates.Accepted or ManifestStates.Stored or ManifestStates.Deleted))
+        {
+            yield return "state is none of accepted, stored, deleted";
+        }
+
+        if (manifest.Fingerprint.Length is 0 or > MaxTextLength)
+        {
+            yield return $"fingerprint has {manifest.Fingerprint.Length} characters";
+        }
+
+        if (manifest.TokenIds.Length > ContextManifest.MaxTokenIds)
+        {
+            yield return $"it has {manifest.TokenIds.Length:N0} token ids, {ContextManifest.MaxTokenIds:N0} are allowed";
+        }
+
+        if (manifest.TokenIds.AsSpan().IndexOfAnyExceptInRange(0, int.MaxValue) >= 0)
+        {
+            yield return "a token id is negative";
+        }
+
+        if (manifest.TruncatedTokens < 0)
+        {
+            yield return $"truncatedTokens is {manifest.TruncatedTokens}";
+        }
+
+        if (manifest.Chunks.Count > MaxNumerics || manifest.Labels.Count > MaxLabels || manifest.Operations.Count > ContextManifest.MaxOperations)
+        {
+            yield return $"it has {manifest.Chunks.Count} numerics ids, {manifest.Labels.Count} labels and {manifest.Operations.Count} operations; "
+                + $"{MaxNumerics}, {MaxLabels} and {ContextManifest.MaxOperations} are allowed";
+        }
+
+        foreach (var (numerics, chunks) in manifest.Chunks)
+        {
+            if (FindFault(chunks, manifest.TokenIds.Length) is { } fault)
+            {
+                yield return $"chunks of '{numerics}': {fault}";
+            }
+        }
+    }
+
+    private static string? FindFault(ManifestChunk[] chunks, int tokens)
+    {
+        var sum = 0L;
+        foreach (var chunk in chunks)
+        {
+            if (chunk is null || !ChunkHash.TryParse(chunk.Hash, out _))
+            {
+                return "a hash is not 64 hexadecimal digits";
+            }
+
+            if (chunk.Count < 1 || chunk.Bytes < 0)
+            {
+                return $"one has {chunk.Count} tokens and {chunk.Bytes} bytes";
+            }
+
+            if (chunk.Checksum is not null && (chunk.Checksum.Length != ChunkHeader.ChecksumLength || !chunk.Checksum.All(char.IsAsciiHexDigitLower)))
+            {
+                return $"a checksum is not {ChunkHeader.ChecksumLength} hexadecimal digits";
+            }
+
+            sum += chunk.Count;
+        }
+
+        return sum > tokens ? $"they hold {sum:N0} tokens, the context has {tokens:N0}" : null;
+    }
+}

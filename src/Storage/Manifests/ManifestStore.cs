@@ -1,0 +1,168 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Granary.Storage.Errors;
+using Granary.Storage.Objects;
+using Granary.Storage.Sealing;
+
+namespace Granary.Storage.Manifests;
+
+/// <summary>Reads and commits manifests.</summary>
+/// <remarks>Invariant 4: the manifest is the only commit, its version the fence. Format: this folder's README.</remarks>
+/// <param name="store">Where manifests lie.</param>
+public sealed class ManifestStore(IObjectStore store)
+{
+    private const string Extension = ".json";
+
+    /// <summary>Reads a context's manifest.</summary>
+    /// <param name="tenant">The tenant.</param>
+    /// <param name="model">The model id.</param>
+    /// <param name="name">The context's name.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>The manifest, which may be a tombstone, or <see langword="null"/> where there never was one or it is gone.</returns>
+    /// <exception cref="StorageException">
+    /// <c>ManifestInvalid</c>: it cannot be trusted; restore it, or delete the context and create it again. <c>StoreUnavailable</c>: the store does not answer.
+    /// </exception>
+    public async Task<StoredManifest?> FindAsync(string tenant, string model, string name, CancellationToken cancellationToken)
+    {
+        StoredObject? found;
+        try
+        {
+            found = await store.FindAsync(KeyOf(tenant, model, name), cancellationToken).ConfigureAwait(false);
+        }
+        catch (StorageException e) when (e.Code == StorageErrorCodes.RequestTooLarge)
+        {
+            throw Invalid(tenant, model, name, ["it is longer than any manifest"], e);
+        }
+
+        return found is null ? null : new StoredManifest(Open(found.Content, tenant, model, name), found.Version);
+    }
+
+    /// <summary>Commits a context's next version. Once it returns, the version is durable and acknowledged.</summary>
+    /// <param name="next">The manifest; its <see cref="ContextManifest.CommitId"/> is replaced by a fresh one.</param>
+    /// <param name="previous">What was read, a tombstone too, which must be there still; <see langword="null"/> where nothing was, and nothing must be.</param>
+    /// <param name="cancellationToken">Cancels; the commit may then have happened or not.</param>
+    /// <returns>The manifest as committed.</returns>
+    /// <exception cref="ObjectConflictException">Another writer was first, or it is not known who was; read again.</exception>
+    /// <exception cref="StorageException">
+    /// <c>ManifestInvalid</c>: the manifest breaks a limit, which the message names. <c>StoreUnavailable</c>, <c>StoreFull</c>, <c>StoreReadOnly</c>: see the message.
+    /// </exception>
+    public async Task<StoredManifest> CommitAsync(ContextManifest next, StoredManifest? previous, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(next);
+        var key = KeyOf(next.Tenant, next.Model, next.Name);
+        var attempt = Canonical(next) with { CommitId = Guid.NewGuid().ToString("N") };
+        var faults = ManifestChecks.FaultsOf(attempt, next.Tenant, next.Model, next.Name).ToList();
+        if (faults.Count > 0)
+        {
+            throw Invalid(next.Tenant, next.Model, next.Name, faults);
+        }
+
+        var content = new ReadOnlySequence<byte>(SealedJson.Seal(JsonSerializer.SerializeToUtf8Bytes(attempt, StorageJson.Default.ContextManifest)));
+        var precondition = previous is null ? Precondition.Absent : Precondition.Unchanged(previous.Version);
+        try
+        {
+            var version = await store.PutAsync(key, content, precondition, cancellationToken).ConfigureAwait(false);
+            return new StoredManifest(attempt, version);
+        }
+        catch (Exception e) when (e is ObjectConflictException or TimeoutException or StorageException { Code: StorageErrorCodes.StoreUnavailable })
+        {
+            // The answer was lost or says no, but the write may be there: our own commit id means that it is.
+            return await ReadBackAsync(attempt, previous, e, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Deletes a manifest that cannot be read, whatever lies there. A readable one gets a tombstone by <see cref="CommitAsync"/> instead.</summary>
+    /// <param name="tenant">The tenant.</param>
+    /// <param name="model">The model id.</param>
+    /// <param name="name">The context's name.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>A task that ends when it is gone.</returns>
+    /// <exception cref="ObjectConflictException">Somebody has written a new one meanwhile; read again.</exception>
+    public async Task DeleteInvalidAsync(string tenant, string model, string name, CancellationToken cancellationToken)
+    {
+        var key = KeyOf(tenant, model, name);
+        if (await store.HeadAsync(key, cancellationToken).ConfigureAwait(false) is { } bad)
+        {
+            await store.DeleteAsync(key, Precondition.Unchanged(bad.Version), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Lists contexts that have a manifest, tombstones too, ordered by model and name.</summary>
+    /// <param name="tenant">The tenant.</param>
+    /// <param name="model">The model id, or <see langword="null"/> for all.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>Models and names.</returns>
+    public async IAsyncEnumerable<(string Model, string Name)> ListAsync(string tenant, string? model, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var prefix = $"contexts/{ObjectKey.CheckName("tenant", tenant)}/" + (model is null ? "" : ObjectKey.CheckName("model", model) + "/");
+        await foreach (var info in store.ListAsync(prefix, cancellationToken).ConfigureAwait(false))
+        {
+            if (info.Key.Split('/') is [_, _, var foundModel, var file] && file.EndsWith(Extension, StringComparison.Ordinal))
+            {
+                yield return (foundModel, file[..^Extension.Length]);
+            }
+        }
+    }
+
+    private async Task<StoredManifest> ReadBackAsync(ContextManifest attempt, StoredManifest? previous, Exception refusal, CancellationToken cancellationToken)
+    {
+        StoredManifest? found;
+        try
+        {
+            found = await FindAsync(attempt.Tenant, attempt.Model, attempt.Name, cancellationToken).ConfigureAwait(false);
+        }
+        catch (StorageException) when (refusal is not ObjectConflictException)
+        {
+            throw refusal; // neither answers: the first says more
+        }
+
+        if (found?.Manifest.CommitId == attempt.CommitId)
+        {
+            return found;
+        }
+
+        // Unchanged after an answer that was lost: nothing was committed, so the store's own words are the better news.
+        throw refusal is not ObjectConflictException && found?.Version == previous?.Version
+            ? refusal
+            : new ObjectConflictException(KeyOf(attempt.Tenant, attempt.Model, attempt.Name), refusal);
+    }
+
+    private static ContextManifest Open(byte[] content, string tenant, string model, string name)
+    {
+        if (!SealedJson.TryOpen(content, out var json))
+        {
+            throw Invalid(tenant, model, name, ["its checksum does not match its bytes"]);
+        }
+
+        ContextManifest? manifest;
+        try
+        {
+            manifest = JsonSerializer.Deserialize(json, StorageJson.Default.ContextManifest);
+        }
+        catch (Exception e) when (e is JsonException or FormatException)
+        {
+            throw Invalid(tenant, model, name, [$"it is not a manifest's JSON: {e.Message}"], e);
+        }
+
+        var faults = manifest is null ? ["it is null"] : ManifestChecks.FaultsOf(manifest, tenant, model, name).ToList();
+        return manifest is null || faults.Count > 0 ? throw Invalid(tenant, model, name, faults) : manifest;
+    }
+
+    private static ContextManifest Canonical(ContextManifest manifest) => manifest with
+    {
+        FormatVersion = ContextManifest.CurrentFormatVersion,
+        Chunks = new SortedDictionary<string, ManifestChunk[]>(manifest.Chunks.ToDictionary(), StringComparer.Ordinal),
+        Labels = new SortedDictionary<string, string>(manifest.Labels.ToDictionary(), StringComparer.Ordinal),
+        Operations = [.. manifest.Operations.TakeLast(ContextManifest.MaxOperations)],
+    };
+
+    private static string KeyOf(string tenant, string model, string name) =>
+        $"contexts/{ObjectKey.CheckName("tenant", tenant)}/{ObjectKey.CheckName("model", model)}/{ObjectKey.CheckName("context", name + Extension)}";
+
+    private static StorageException Invalid(string tenant, string model, string name, IReadOnlyCollection<string> faults, Exception? inner = null) => new(
+        StorageErrorCodes.ManifestInvalid,
+        $"The manifest of '{tenant}/{model}/{name}' cannot be trusted: {string.Join("; ", faults)}.",
+        "Restore its object from a backup, or delete the context and create it again; other contexts are not affected.",
+        inner);
+}
