@@ -1,0 +1,216 @@
+using System.Runtime.CompilerServices;
+using Granary.Contexts;
+using Granary.Errors;
+using Granary.Grains.Errors;
+using Granary.Grains.Transitions;
+using Granary.Storage.Chunks;
+using Granary.Storage.Errors;
+using Granary.Storage.Manifests;
+
+namespace Granary.Grains.Contexts;
+
+internal sealed partial class ContextGrain
+{
+    private const int MostCommitAttempts = 4;
+    private static readonly Dictionary<string, ManifestChunk[]> EmptyChunks = [];
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<ContextProgress> CreateAsync(CreateContextRequest request, CancellationToken cancellationToken) =>
+        ErrorEdge.GuardAsync(CreateStreamAsync(request, cancellationToken), cancellationToken);
+
+    private async IAsyncEnumerable<ContextProgress> CreateStreamAsync(CreateContextRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        _ = Id; // refuses a name that leaves its prefix
+        var (ids, truncated) = TokenLimits.FitContext(await ReadAsync("context", request.Input), request, Model);
+        CheckBudget(ids.Length);
+        if (request.TimeToLive <= TimeSpan.Zero)
+        {
+            throw new GranaryException(ErrorCodes.InvalidArgument, $"The time to live is {request.TimeToLive}.", "Give a positive duration.");
+        }
+
+        // An acknowledgement is not given on what was read a second ago.
+        var existing = await LoadAsync(cancellationToken, fresh: true);
+
+        // From here to the start of the transition there is no await: two creations cannot both start.
+        if (_create is not { IsRunning: true })
+        {
+            if (existing is not null)
+            {
+                RefuseOtherIds(existing.Manifest, ids);
+                if (existing.Manifest.State == ManifestStates.Stored && existing.Manifest.Chunks.ContainsKey(Model.Numerics))
+                {
+                    var description = ManifestDescription.Of(existing.Manifest, _lease is { IsResident: true });
+                    yield return new ContextProgress(ContextStage.Stored, ids.Length, ids.Length, new ContextCreated(description, true, 0, ids.Length, 0, 0));
+                    yield break;
+                }
+            }
+
+            _creating = ids;
+            _create = SharedTransition<ContextProgress, ContextCreated>.Start(
+                (transition, stopping) => CreateOnceAsync(transition, request, ids, truncated, stopping), _stopping.Token);
+        }
+        else if (!_creating.AsSpan().SequenceEqual(ids))
+        {
+            throw OtherIds();
+        }
+
+        await foreach (var progress in _create.WatchAsync(cancellationToken))
+        {
+            yield return progress;
+        }
+    }
+
+    private async Task<ContextCreated> CreateOnceAsync(
+        SharedTransition<ContextProgress, ContextCreated> transition, CreateContextRequest request, int[] ids, int truncated, CancellationToken stopping)
+    {
+        try
+        {
+            var chain = await GetChainAsync(ids, stopping);
+            var accepted = await AcceptAsync(request, ids, truncated, chain, stopping);
+            transition.OutliveCallers();
+            transition.Report(new ContextProgress(ContextStage.Accepted, 0, ids.Length));
+
+            using var reservation = await registry.Budget.AdmitAsync(Model.Loaded.Layout.BytesPerToken * ids.Length, request.Batch, stopping);
+            var lease = registry.Open(activation, reclaimFirst: request.Batch);
+            using var filling = lease.BeginFill();
+            FillOutcome outcome;
+            try
+            {
+                outcome = await filler.FillAsync(
+                    lease,
+                    new FillRequest { Model = Model, Worker = Worker, Chain = chain, Reservation = reservation, Persist = true, Batch = request.Batch },
+                    filled => transition.Report(new ContextProgress(ContextStage.Prefilling, filled, ids.Length)),
+                    stopping);
+            }
+            catch
+            {
+                lease.Close();
+                throw;
+            }
+
+            Adopt(lease, chain, accepted.Manifest);
+            transition.Report(new ContextProgress(ContextStage.Resident, ids.Length, ids.Length));
+
+            // Invariant 2: acknowledged means durable. Every chunk first, then the manifest.
+            var writes = await Task.WhenAll(outcome.Writes);
+            var checksums = writes.ToDictionary(static write => write.Hash, static write => (string?)write.Checksum);
+            var stored = await CommitStoredAsync(accepted, ids, ManifestChunks(chain, checksums), stopping);
+            var created = new ContextCreated(
+                ManifestDescription.Of(stored.Manifest, lease.IsResident),
+                Existed: false,
+                outcome.RecomputedTokens,
+                outcome.RestoredTokens,
+                writes.Sum(static write => write.WrittenBytes),
+                outcome.PrefillTime.TotalSeconds);
+            transition.Report(new ContextProgress(ContextStage.Stored, ids.Length, ids.Length, created));
+            return created;
+        }
+        catch (OperationCanceledException) when (_stored is { Manifest.State: ManifestStates.Deleted })
+        {
+            throw new GranaryException(ErrorCodes.ContextNotFound, $"'{Key}' was deleted while it was created.", "Create it again.");
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            Log.CreateFailed(logger, Id, e.Message);
+            throw;
+        }
+        finally
+        {
+            if (ReferenceEquals(_creating, ids))
+            {
+                _creating = null;
+            }
+        }
+    }
+
+    // Commits the ids, so that the context exists whatever crashes; a creation that was cut off is taken up where it stands.
+    private async Task<StoredManifest> AcceptAsync(CreateContextRequest request, int[] ids, int truncated, ChunkIdentity[] chain, CancellationToken stopping)
+    {
+        var id = Id;
+        if (Alive(_stored) is { } existing)
+        {
+            RefuseOtherIds(existing.Manifest, ids);
+            return existing;
+        }
+
+        var now = time.GetUtcNow();
+        var manifest = new ContextManifest
+        {
+            Tenant = id.Tenant,
+            Model = id.Model,
+            Name = id.Name,
+            Incarnation = Guid.NewGuid().ToString("N"),
+            Version = 1,
+            State = ManifestStates.Accepted,
+            Fingerprint = Model.Spec.Fingerprint,
+            Chunks = new Dictionary<string, ManifestChunk[]> { [Model.Numerics] = ManifestChunks(chain, []) },
+            TokenIds = ids,
+            TokenizerDigest = Model.Spec.TokenizerDigest,
+            Created = now,
+            Updated = now,
+            Expires = request.TimeToLive is { } life ? now + life : null,
+            Labels = new SortedDictionary<string, string>(request.Labels, StringComparer.Ordinal),
+            TruncatedTokens = truncated,
+        };
+        try
+        {
+            return await CommitAsync(manifest, _stored, stopping);
+        }
+        catch (ObjectConflictException)
+        {
+            // Another process was quicker. With the same ids it made the same context.
+            var theirs = await RequireAsync(stopping);
+            RefuseOtherIds(theirs.Manifest, ids);
+            return theirs;
+        }
+    }
+
+    // Another process may create the same context on the same store: what it committed is merged with, never overwritten.
+    private async Task<StoredManifest> CommitStoredAsync(StoredManifest previous, int[] ids, ManifestChunk[] own, CancellationToken stopping)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            var chunks = new Dictionary<string, ManifestChunk[]>(previous.Manifest.Chunks) { [Model.Numerics] = own };
+            try
+            {
+                return await CommitAsync(previous.Manifest with { State = ManifestStates.Stored, Chunks = chunks, Updated = time.GetUtcNow() }, previous, stopping);
+            }
+            catch (ObjectConflictException) when (attempt < MostCommitAttempts)
+            {
+                // Deleted meanwhile: not found. Deleted and made anew with other ids: a conflict.
+                previous = await RequireAsync(stopping);
+                RefuseOtherIds(previous.Manifest, ids);
+                if (previous.Manifest.State == ManifestStates.Stored && previous.Manifest.Chunks.ContainsKey(Model.Numerics))
+                {
+                    return previous;
+                }
+            }
+        }
+    }
+
+    private void CheckBudget(int tokens)
+    {
+        var bytes = Model.Loaded.Layout.BytesPerToken * tokens;
+        if (bytes > registry.Budget.TotalBytes)
+        {
+            throw new GranaryException(
+                ErrorCodes.KvBudgetExceeded,
+                $"'{Key}' needs {bytes} bytes of KV, the budget is {registry.Budget.TotalBytes}.",
+                "Shorten the context, or raise Granary:Residency:BudgetBytes.");
+        }
+    }
+
+    private void RefuseOtherIds(ContextManifest manifest, int[] ids)
+    {
+        if (!manifest.TokenIds.SequenceEqual(ids) || manifest.Fingerprint != Model.Spec.Fingerprint)
+        {
+            throw OtherIds();
+        }
+    }
+
+    private GranaryException OtherIds() => new(
+        ErrorCodes.ContextConflict, $"'{Key}' exists with other token ids.", "Choose another name, or delete the context first.");
+
+    private static ManifestChunk[] ManifestChunks(ChunkIdentity[] chain, Dictionary<string, string?> checksums) =>
+        [.. chain.Select(chunk => new ManifestChunk(chunk.Hash.ToString(), chunk.Count, ChunkStore.StoredBytes(chunk), checksums.GetValueOrDefault(chunk.Hash.ToString())))];
+}

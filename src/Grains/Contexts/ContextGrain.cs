@@ -1,0 +1,233 @@
+using Granary.Contexts;
+using Granary.Errors;
+using Granary.Grains.Errors;
+using Granary.Grains.Models;
+using Granary.Grains.Placement;
+using Granary.Grains.Residency;
+using Granary.Grains.Transitions;
+using Granary.Models;
+using Granary.Storage.Chunks;
+using Granary.Storage.Errors;
+using Granary.Storage.Manifests;
+using Granary.Storage.Specs;
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+
+namespace Granary.Grains.Contexts;
+
+/// <summary>Owns one context: its manifest is its only state, its lease holds its pages (DESIGN §2, §5).</summary>
+[ContextPlacement, Reentrant]
+internal sealed partial class ContextGrain(
+    IGrainContext activation,
+    ILocalSiloDetails silo,
+    SiloModels models,
+    ManifestStore manifests,
+    TenantStore tenants,
+    KvRegistry registry,
+    ResidentContexts resident,
+    PageFiller filler,
+    TimeProvider time,
+    ILogger<ContextGrain> logger) : Grain, IContextGrain
+{
+    // A zombie is stale for at most this long (invariant 4).
+    private static readonly TimeSpan MostManifestAge = TimeSpan.FromSeconds(1);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private ServedModel? _model;
+    private IModelWorkerGrain? _worker;
+    private byte[]? _salt;
+    private StoredManifest? _stored;
+    private long? _checked;
+    private TimeSpan? _uncheckedFor;
+    private long _commits;
+    private ContextLease? _lease;
+    private ChunkIdentity[]? _chain;
+    private SharedTransition<ContextProgress, ContextCreated>? _create;
+    private int[]? _creating;
+    private SharedTransition<int, FillOutcome>? _restore;
+
+    private ContextId Id => ContextId.Parse(Key);
+
+    private string Key => this.GetPrimaryKeyString();
+
+    // A generation's grain has no manifest, and its key is no context's name.
+    private bool IsNameless => Key.Contains("/~", StringComparison.Ordinal);
+
+    private ServedModel Model => _model ??= models.Get(ContextKey.ModelOf(Key));
+
+    private IModelWorkerGrain Worker =>
+        _worker ??= GrainFactory.GetGrain<IModelWorkerGrain>(new WorkerId(silo.Name, "cpu", Model.Id).ToString());
+
+    /// <inheritdoc/>
+    public override async Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        // Everything is stored already: there is nothing to flush and nobody to call (invariant 6).
+        resident.Forget(Key);
+        await _stopping.CancelAsync();
+    }
+
+    /// <inheritdoc/>
+    public async Task<ContextDescription> GetAsync() => await ErrorEdge.GuardAsync(DescribeAsync());
+
+    /// <inheritdoc/>
+    public async Task<bool> EvictAsync()
+    {
+        await ErrorEdge.GuardAsync(RequireAsync(CancellationToken.None));
+        var was = _lease is { IsResident: true };
+        if (was)
+        {
+            Telemetry.Instruments.Evictions.Add(1, Telemetry.Instruments.Tag("reason", "asked"));
+        }
+
+        _lease?.Close();
+        return was;
+    }
+
+    /// <inheritdoc/>
+    public async Task DeleteAsync() => await ErrorEdge.GuardAsync(DeleteOnceAsync());
+
+    private async Task<ContextDescription> DescribeAsync()
+    {
+        var stored = await RequireAsync(CancellationToken.None);
+        return ManifestDescription.Of(stored.Manifest, _lease is { IsResident: true });
+    }
+
+    private async Task<bool> DeleteOnceAsync()
+    {
+        StoredManifest stored;
+        try
+        {
+            stored = await RequireAsync(CancellationToken.None);
+        }
+        catch (StorageException e) when (e.Code == ErrorCodes.ManifestInvalid)
+        {
+            // What cannot be read can still be deleted.
+            var id = Id;
+            await manifests.DeleteInvalidAsync(id.Tenant, id.Model, id.Name, CancellationToken.None);
+            _lease?.Close();
+            _create?.Cancel();
+            (_stored, _checked) = (null, null);
+            return true;
+        }
+
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                // The tombstone fences a creation that runs: its commit fails on the ETag (invariant 4).
+                await CommitAsync(stored.Manifest with { State = ManifestStates.Deleted, TokenIds = [], Chunks = EmptyChunks, Updated = time.GetUtcNow() }, stored, CancellationToken.None);
+                break;
+            }
+            catch (ObjectConflictException) when (attempt < MostCommitAttempts)
+            {
+                // The creation was quicker: what it acknowledged is deleted.
+                stored = await RequireAsync(CancellationToken.None);
+            }
+        }
+
+        _create?.Cancel();
+        return true;
+    }
+
+    // The manifest as last checked; reloaded where the last check is too old (invariant 4).
+    private async Task<StoredManifest?> LoadAsync(CancellationToken cancellationToken, bool fresh = false)
+    {
+        if (!fresh && _checked is { } last && time.GetElapsedTime(last) < MostManifestAge)
+        {
+            return Alive(_stored);
+        }
+
+        var id = Id;
+        var (asked, commits) = (time.GetTimestamp(), _commits);
+        try
+        {
+            var found = await manifests.FindAsync(id.Tenant, id.Model, id.Name, cancellationToken);
+
+            // A read that began before a commit of this activation may have seen what was there before it.
+            if (commits == _commits)
+            {
+                Adopt(found, asked);
+            }
+        }
+        catch (StorageException e) when (e.Code == ErrorCodes.StoreUnavailable && _checked is { } known && !fresh)
+        {
+            _uncheckedFor = time.GetElapsedTime(known);
+            Log.ServedUnchecked(logger, id, _uncheckedFor.Value.TotalSeconds, e.Message);
+        }
+
+        return Alive(_stored);
+    }
+
+    private async Task<StoredManifest> RequireAsync(CancellationToken cancellationToken) => await LoadAsync(cancellationToken) ?? throw new GranaryException(
+        ErrorCodes.ContextNotFound, $"There is no context '{Key}'.", "Create it first; granary context list shows what there is.");
+
+    private bool IsCurrent(ContextManifest manifest) =>
+        _stored is { } current && current.Manifest.Incarnation == manifest.Incarnation && current.Manifest.Version == manifest.Version
+        && current.Manifest.State != ManifestStates.Deleted;
+
+    private StoredManifest? Alive(StoredManifest? stored) =>
+        stored is null || stored.Manifest.State == ManifestStates.Deleted || stored.Manifest.Expires <= time.GetUtcNow() ? null : stored;
+
+    private void Adopt(StoredManifest? found, long asked)
+    {
+        var changed = found?.Manifest.Incarnation != _stored?.Manifest.Incarnation || found?.Manifest.Version != _stored?.Manifest.Version
+            || found?.Manifest.State == ManifestStates.Deleted;
+        if (changed)
+        {
+            // Another version: its pages are others. A restore of the old one may still run; what it brings is not adopted.
+            _lease?.Close();
+            (_lease, _chain, _restore) = (null, null, null);
+        }
+
+        (_stored, _checked, _uncheckedFor) = (found, asked, null);
+    }
+
+    private async Task<StoredManifest> CommitAsync(ContextManifest next, StoredManifest? previous, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var asked = time.GetTimestamp();
+            var committed = await manifests.CommitAsync(next, previous, cancellationToken);
+            _commits++;
+            Adopt(committed, asked);
+            return committed;
+        }
+        catch (ObjectConflictException)
+        {
+            Log.Fenced(logger, Id);
+            _checked = null;
+            throw;
+        }
+    }
+
+    private async Task<ChunkIdentity[]> GetChainAsync(int[] ids, CancellationToken cancellationToken)
+    {
+        var tenant = ContextKey.TenantOf(Key);
+        _salt ??= await tenants.GetSaltAsync(tenant, cancellationToken);
+        return ChunkChain.Of(_salt, Model.Spec.Fingerprint, Model.Numerics, ids, Model.Loaded.Layout.PageSize, tenant, Model.Shape);
+    }
+
+    private async Task<int[]> ReadAsync(string what, TokenInput input)
+    {
+        if (input.TokenIds is { } ids)
+        {
+            TokenLimits.CheckIds(what, ids, Model);
+            return ids;
+        }
+
+        if (string.IsNullOrEmpty(input.Text))
+        {
+            throw new GranaryException(ErrorCodes.EmptyInput, $"The {what} is empty.", "Give text or token ids.");
+        }
+
+        if (input.Text.Length > RequestLimits.MostCharacters)
+        {
+            throw new GranaryException(
+                ErrorCodes.RequestTooLarge, $"The {what} has {input.Text.Length} characters, one request carries {RequestLimits.MostCharacters}.", "Give less text.");
+        }
+
+        var read = await Worker.TokenizeAsync(input.Text);
+        TokenLimits.CheckIds(what, read, Model);
+        return read;
+    }
+}

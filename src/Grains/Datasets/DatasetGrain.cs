@@ -1,0 +1,203 @@
+using System.Runtime.CompilerServices;
+using Granary.Datasets;
+using Granary.Errors;
+using Granary.Grains.Errors;
+using Granary.Grains.Persistence;
+using Granary.Grains.Transitions;
+using Granary.Naming;
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+
+namespace Granary.Grains.Datasets;
+
+/// <summary>Coordinates a data set: it keeps the run, its shards do the work (DESIGN §5).</summary>
+[Reentrant]
+internal sealed partial class DatasetGrain(
+    [PersistentState("dataset", BlobGrainStorage.Name)] IPersistentState<DatasetState> state,
+    DatasetItemStore items,
+    TimeProvider time,
+    ILogger<DatasetGrain> logger) : Grain, IDatasetGrain
+{
+    private const int MostActiveShards = 4;
+    private const int MostFailuresKept = 100;
+    private static readonly TimeSpan KeptAlive = TimeSpan.FromHours(1);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private SharedTransition<DatasetStatus, DatasetStatus>? _run;
+    private long _started;
+
+    private DatasetId Id => DatasetId.Parse(this.GetPrimaryKeyString());
+
+    /// <inheritdoc/>
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _stopping.CancelAsync();
+
+    /// <inheritdoc/>
+    public async Task<int[]> FindMissingShardsAsync(string digest, int shards) =>
+        await ErrorEdge.GuardAsync(items.FindMissingAsync(Id, CheckDigest(digest), shards, CancellationToken.None));
+
+    /// <inheritdoc/>
+    public async Task PutItemsAsync(PutItemsRequest request)
+    {
+        CheckDigest(request.Digest);
+        await ErrorEdge.GuardAsync(PutAsync());
+
+        async Task<bool> PutAsync()
+        {
+            await items.PutAsync(Id, request, CancellationToken.None);
+            return true;
+        }
+    }
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<DatasetStatus> PrecomputeAsync(PrecomputeRequest request, CancellationToken cancellationToken) =>
+        ErrorEdge.GuardAsync(PrecomputeStreamAsync(request, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<DatasetStatus> GetStatusAsync()
+    {
+        RequireRun();
+        if (!state.State.Status!.Ended && _run is null or { IsCompleted: true })
+        {
+            // A silo died under the run, or under a shard. The shards know how far they are.
+            _ = StartRun();
+        }
+
+        await Task.CompletedTask;
+        return state.State.Status!;
+    }
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<DatasetAnswer> AskAsync(DatasetAskRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        RequireRun();
+        for (var shard = 0; shard < state.State.Shards; shard++)
+        {
+            await foreach (var answer in ShardOf(shard).AskAsync(state.State.Model, state.State.Digest, request, cancellationToken).WithCancellation(cancellationToken))
+            {
+                yield return answer;
+            }
+        }
+    }
+
+    private async IAsyncEnumerable<DatasetStatus> PrecomputeStreamAsync(PrecomputeRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        Names.CheckModel(request.Model);
+        CheckDigest(request.Digest);
+        if (_run is { IsCompleted: false })
+        {
+            if (state.State.Digest != request.Digest || state.State.Model != request.Model)
+            {
+                throw new GranaryException(
+                    ErrorCodes.ContextConflict, $"Data set '{Id}' is being precomputed with other items or another model.", "Wait for that run, or give this data set another --name.");
+            }
+        }
+        else
+        {
+            state.State = new DatasetState
+            {
+                Run = Guid.NewGuid(),
+                Digest = request.Digest,
+                Model = request.Model,
+                ModelFolder = request.ModelFolder,
+                Items = request.Items,
+                Unreadable = request.Unreadable,
+            };
+            state.State.Status = Sum([], ended: false);
+            StartRun();
+        }
+
+        await foreach (var status in _run!.WatchAsync(cancellationToken))
+        {
+            yield return status;
+        }
+    }
+
+    private SharedTransition<DatasetStatus, DatasetStatus> StartRun()
+    {
+        _started = time.GetTimestamp();
+        return _run = SharedTransition<DatasetStatus, DatasetStatus>.Start(RunAsync, _stopping.Token, latestOnly: true);
+    }
+
+    private async Task<DatasetStatus> RunAsync(SharedTransition<DatasetStatus, DatasetStatus> transition, CancellationToken stopping)
+    {
+        transition.OutliveCallers();
+        await state.WriteStateAsync(CancellationToken.None);
+        Log.Started(logger, Id, state.State.Items, state.State.Model);
+        var statuses = new DatasetStatus?[state.State.Shards];
+        using var active = new SemaphoreSlim(MostActiveShards);
+        await Task.WhenAll(Enumerable.Range(0, statuses.Length).Select(RunShardAsync));
+        var status = Sum(statuses, ended: true);
+        state.State.Status = status;
+        await state.WriteStateAsync(CancellationToken.None);
+        transition.Report(status);
+        Log.Ended(logger, Id, status.Done, status.Skipped, status.Failed, status.Seconds);
+        return status;
+
+        async Task RunShardAsync(int shard)
+        {
+            await active.WaitAsync(stopping);
+            try
+            {
+                var request = new ShardRequest(state.State.Run, state.State.Digest, state.State.Model);
+                await foreach (var progress in ShardOf(shard).PrecomputeAsync(request, stopping).WithCancellation(stopping))
+                {
+                    DelayDeactivation(KeptAlive); // a run is activity, whoever watches it
+                    statuses[shard] = progress;
+                    state.State.Status = Sum(statuses, ended: false);
+                    transition.Report(state.State.Status);
+                }
+            }
+            finally
+            {
+                active.Release();
+            }
+        }
+    }
+
+    private DatasetStatus Sum(IReadOnlyCollection<DatasetStatus?> shards, bool ended)
+    {
+        var known = shards.OfType<DatasetStatus>().ToArray();
+        return new DatasetStatus
+        {
+            Dataset = Id.Name,
+            Model = state.State.Model,
+            ModelFolder = state.State.ModelFolder,
+            Items = state.State.Items + state.State.Unreadable.Length,
+            Done = known.Sum(static shard => shard.Done),
+            Failed = known.Sum(static shard => shard.Failed) + state.State.Unreadable.Length,
+            Skipped = known.Sum(static shard => shard.Skipped),
+            PrefilledTokens = known.Sum(static shard => shard.PrefilledTokens),
+            PrefillSeconds = known.Sum(static shard => shard.PrefillSeconds),
+            StoredBytes = known.Sum(static shard => shard.StoredBytes),
+            Tokens = known.Sum(static shard => shard.Tokens),
+            Seconds = _started == 0 ? 0 : time.GetElapsedTime(_started).TotalSeconds,
+            Failures = [.. state.State.Unreadable.Concat(known.SelectMany(static shard => shard.Failures)).Take(MostFailuresKept)],
+            Ended = ended,
+        };
+    }
+
+    private IDatasetShardGrain ShardOf(int shard) => GrainFactory.GetGrain<IDatasetShardGrain>(Id.ShardKey(shard));
+
+    private void RequireRun()
+    {
+        _ = Id;
+        if (state.State.Status is null)
+        {
+            throw new GranaryException(ErrorCodes.DatasetNotFound, $"There is no data set '{Id}'.", "Run granary dataset precompute first.");
+        }
+    }
+
+    // The digest is part of a key: nothing but hexadecimal gets there.
+    private static string CheckDigest(string digest) => digest.Length == 64 && digest.All(char.IsAsciiHexDigit)
+        ? digest
+        : throw new GranaryException(ErrorCodes.InvalidArgument, $"'{digest}' is not a SHA-256 digest.", "Give 64 hexadecimal digits.");
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventIds.DatasetRunStarted, LogLevel.Information, "Precomputing {Dataset}: {Items} items with model {Model}")]
+        public static partial void Started(ILogger logger, DatasetId dataset, int items, string model);
+
+        [LoggerMessage(EventIds.DatasetRunEnded, LogLevel.Information, "Precomputed {Dataset}: {Done} done, {Skipped} found stored, {Failed} failed in {Seconds:F1} s")]
+        public static partial void Ended(ILogger logger, DatasetId dataset, int done, int skipped, int failed, double seconds);
+    }
+}

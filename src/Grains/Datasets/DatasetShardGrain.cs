@@ -1,0 +1,272 @@
+using System.Runtime.CompilerServices;
+using Granary.Contexts;
+using Granary.Datasets;
+using Granary.Errors;
+using Granary.Grains.Errors;
+using Granary.Grains.Persistence;
+using Granary.Grains.Telemetry;
+using Granary.Grains.Transitions;
+using Granary.Naming;
+using Microsoft.Extensions.Logging;
+using Orleans.Concurrency;
+
+namespace Granary.Grains.Datasets;
+
+/// <summary>Works through at most 256 items of a data set. Its reminder takes the work up again where a silo died (DESIGN §5).</summary>
+[Reentrant]
+internal sealed partial class DatasetShardGrain(
+    [PersistentState("shard", BlobGrainStorage.Name)] IPersistentState<DatasetShardState> state,
+    DatasetItemStore itemStore,
+    TimeProvider time,
+    ILogger<DatasetShardGrain> logger) : Grain, IDatasetShardGrain, IRemindable
+{
+    // Two: while one context's chunks are written, the next one is computed.
+    private const int ContextsAtATime = 2;
+    private const int AsksAtATime = 4;
+    private const int CheckpointItems = 16;
+
+    // 1 + 2 + 4 + 5 · 8 s: longer than the cluster takes to declare a silo dead (5 s × 3 probes, and a range lease of 5 s).
+    private const int MostAttempts = 9;
+    private const int AttemptsWhileDown = 2;
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(8);
+    private const int MostFailuresKept = 100;
+    private const string ReminderName = "precompute";
+    private static readonly TimeSpan ReminderPeriod = TimeSpan.FromMinutes(1);
+
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly SemaphoreSlim _saving = new(1, 1);
+    private SharedTransition<DatasetStatus, bool>? _run;
+    private int _attempts = MostAttempts;
+
+    private DatasetId Dataset => DatasetId.Parse(this.GetPrimaryKeyString()[..^6]);
+
+    private int Shard => int.Parse(this.GetPrimaryKeyString().AsSpan()[^5..], System.Globalization.CultureInfo.InvariantCulture);
+
+    /// <inheritdoc/>
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _stopping.CancelAsync();
+
+    /// <inheritdoc/>
+    public Task ReceiveReminder(string reminderName, TickStatus status)
+    {
+        if (state.State is { Request: not null, Ended: false })
+        {
+            Join(state.State.Request);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<DatasetStatus> PrecomputeAsync(ShardRequest request, CancellationToken cancellationToken) =>
+        ErrorEdge.GuardAsync(Join(request).WatchAsync(cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<DatasetAnswer> AskAsync(string model, string digest, DatasetAskRequest request, CancellationToken cancellationToken) =>
+        ErrorEdge.GuardAsync(AskStreamAsync(model, digest, request, cancellationToken), cancellationToken);
+
+    private SharedTransition<DatasetStatus, bool> Join(ShardRequest request)
+    {
+        if (_run is not { IsCompleted: false } || state.State.Request?.Run != request.Run)
+        {
+            _run?.Cancel();
+            if (state.State.Request?.Run != request.Run)
+            {
+                state.State = new DatasetShardState { Request = request };
+            }
+
+            _run = SharedTransition<DatasetStatus, bool>.Start(RunAsync, _stopping.Token, latestOnly: true);
+        }
+
+        return _run;
+    }
+
+    private async Task<bool> RunAsync(SharedTransition<DatasetStatus, bool> transition, CancellationToken stopping)
+    {
+        transition.OutliveCallers();
+        var run = state.State;
+        var request = run.Request!;
+        if (!run.Ended)
+        {
+            await SaveAsync();
+            var reminder = await this.RegisterOrUpdateReminder(ReminderName, ReminderPeriod, ReminderPeriod, stopping);
+            var items = await itemStore.ReadAsync(Dataset, request.Digest, Shard, stopping);
+            transition.Report(Describe(run));
+            var remaining = new Queue<DatasetItem>(items.Where(item => !run.Finished.Contains(item.Id)));
+            await Task.WhenAll(Enumerable.Range(0, ContextsAtATime).Select(_ => WorkAsync(remaining)));
+            run.Ended = true;
+            await SaveAsync();
+            await this.UnregisterReminder(reminder, CancellationToken.None);
+        }
+
+        transition.Report(Describe(run));
+        return true;
+
+        async Task WorkAsync(Queue<DatasetItem> remaining)
+        {
+            while (remaining.TryDequeue(out var item))
+            {
+                stopping.ThrowIfCancellationRequested();
+                await ComputeAsync(run, request.Model, item, stopping);
+                run.Finished.Add(item.Id);
+                transition.Report(Describe(run));
+                if (run.Finished.Count % CheckpointItems == 0)
+                {
+                    // What is lost between two checkpoints costs a look at the store, no computation.
+                    await SaveAsync();
+                }
+            }
+        }
+    }
+
+    // One write at a time: two of this activation would fence each other.
+    private async Task SaveAsync()
+    {
+        await _saving.WaitAsync();
+        try
+        {
+            await state.WriteStateAsync();
+        }
+        finally
+        {
+            _saving.Release();
+        }
+    }
+
+    private async Task ComputeAsync(DatasetShardState run, string model, DatasetItem item, CancellationToken stopping)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                var context = ContextOf(model, item);
+                var request = new CreateContextRequest { Input = TokenInput.OfText(item.Context), Batch = true };
+                ContextCreated? created = null;
+                await foreach (var progress in context.CreateAsync(request, stopping).WithCancellation(stopping))
+                {
+                    created = progress.Result;
+                }
+
+                _attempts = MostAttempts;
+                Note(run, created ?? throw new GranaryException(ErrorCodes.Internal, "The creation ended without a result.", "Run it again."));
+                return;
+            }
+            catch (Exception e) when (IsTransient(e) && attempt < _attempts && !stopping.IsCancellationRequested)
+            {
+                var pause = TimeSpan.FromSeconds(Math.Pow(2, attempt - 1));
+                await Task.Delay(pause < LongestPause ? pause : LongestPause, time, stopping);
+            }
+            catch (Exception e) when (e is GranaryException || (IsTransient(e) && !stopping.IsCancellationRequested))
+            {
+                // One item has waited in vain: the next ones need not wait as long again.
+                _attempts = IsTransient(e) ? AttemptsWhileDown : _attempts;
+                var failure = new DatasetFailure(item.Id, e is GranaryException known ? known.Code : ErrorCodes.Unavailable, e.Message);
+                run.Failed++;
+                if (run.Failures.Count < MostFailuresKept)
+                {
+                    run.Failures.Add(failure);
+                }
+
+                Instruments.DatasetItems.Add(1, Instruments.Tag("state", "failed"));
+                Log.ItemFailed(logger, Dataset, failure.Code, e.Message);
+                return;
+            }
+        }
+    }
+
+    private static void Note(DatasetShardState run, ContextCreated created)
+    {
+        // A creation that was cut off and is now only acknowledged computes nothing: it was found stored.
+        var computed = !created.Existed && created.PrefilledTokens > 0;
+        run.Done += computed ? 1 : 0;
+        run.Skipped += computed ? 0 : 1;
+        run.PrefilledTokens += created.PrefilledTokens;
+        run.PrefillSeconds += created.PrefillSeconds;
+        run.StoredBytes += created.Context.StoredBytes;
+        run.Tokens += created.Context.Tokens;
+        Instruments.DatasetItems.Add(1, Instruments.Tag("state", computed ? "done" : "skipped"));
+    }
+
+    private async IAsyncEnumerable<DatasetAnswer> AskStreamAsync(
+        string model, string digest, DatasetAskRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var items = await itemStore.ReadAsync(Dataset, digest, Shard, cancellationToken);
+        var questions = items.SelectMany(static item => item.Questions.Select(question => (item, question))).GetEnumerator();
+        var pending = new Queue<Task<DatasetAnswer>>();
+        using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
+        try
+        {
+            while (true)
+            {
+                while (pending.Count < AsksAtATime && questions.MoveNext())
+                {
+                    pending.Enqueue(AskOneAsync(model, questions.Current.item, questions.Current.question, request, stopping.Token));
+                }
+
+                if (!pending.TryDequeue(out var next))
+                {
+                    yield break;
+                }
+
+                yield return await next;
+            }
+        }
+        finally
+        {
+            questions.Dispose();
+            await stopping.CancelAsync();
+            await Task.WhenAll(pending).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Current);
+        }
+    }
+
+    private async Task<DatasetAnswer> AskOneAsync(string model, DatasetItem item, DatasetQuestion question, DatasetAskRequest request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var prompt = TokenInput.OfText(question.Question);
+            var parts = request.NoCache
+                ? GrainFactory.GetGrain<IContextGrain>($"{Dataset.Tenant}/{model}/~{Guid.NewGuid():N}").GenerateAsync(
+                    new GenerateRequest { Context = TokenInput.OfText(item.Context), Prompt = prompt, Options = request.Options, NoCache = true, Batch = true }, cancellationToken)
+                : ContextOf(model, item).AskAsync(new AskRequest { Prompt = prompt, Options = request.Options, Batch = true }, cancellationToken);
+            Answer? answer = null;
+            await foreach (var part in parts.WithCancellation(cancellationToken))
+            {
+                answer = part.Answer;
+            }
+
+            return new DatasetAnswer(item.Id, question, answer, null);
+        }
+        catch (Exception e) when (e is GranaryException || (IsTransient(e) && !cancellationToken.IsCancellationRequested))
+        {
+            return new DatasetAnswer(item.Id, question, null, new DatasetFailure(item.Id, e is GranaryException known ? known.Code : ErrorCodes.Unavailable, e.Message));
+        }
+    }
+
+    private IContextGrain ContextOf(string model, DatasetItem item) =>
+        GrainFactory.GetGrain<IContextGrain>(new ContextId(Dataset.Tenant, model, Names.OfDatasetItem(Dataset.Name, item.Id)).ToString());
+
+    private static bool IsTransient(Exception error) => error is OrleansException or TimeoutException or EnumerationAbortedException or OperationCanceledException
+        || error is GranaryException { Code: ErrorCodes.Unavailable or ErrorCodes.NoWorker or ErrorCodes.StoreUnavailable or ErrorCodes.QueueFull };
+
+    private DatasetStatus Describe(DatasetShardState run) => new()
+    {
+        Dataset = Dataset.Name,
+        Model = run.Request!.Model,
+        Items = run.Finished.Count,
+        Done = run.Done,
+        Failed = run.Failed,
+        Skipped = run.Skipped,
+        PrefilledTokens = run.PrefilledTokens,
+        PrefillSeconds = run.PrefillSeconds,
+        StoredBytes = run.StoredBytes,
+        Tokens = run.Tokens,
+        Seconds = 0,
+        Failures = [.. run.Failures],
+        Ended = run.Ended,
+    };
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventIds.DatasetItemFailed, LogLevel.Warning, "An item of {Dataset} failed ({Code}): {Reason}")]
+        public static partial void ItemFailed(ILogger logger, DatasetId dataset, string code, string reason);
+    }
+}

@@ -1,0 +1,18 @@
+namespace Granary.Grains;
+
+/// <summary>Numbers of this project's log events, 3000 to 3999, never reused.</summary>
+internal static class EventIds
+{
+    public const int ContextFenced = 3000;
+    public const int ContextServedUnchecked = 3001;
+    public const int CreateFailed = 3002;
+    public const int ChunkRefused = 3010;
+    public const int ChunkRepairFailed = 3011;
+    public const int LeasesReclaimed = 3020;
+    public const int ModelLoaded = 3030;
+    public const int InventoryPublishFailed = 3040;
+    public const int DatasetRunStarted = 3050;
+    public const int DatasetRunEnded = 3051;
+    public const int DatasetItemFailed = 3052;
+    public const int DatasetShardFailed = 3053;
+}

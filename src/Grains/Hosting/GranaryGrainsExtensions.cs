@@ -1,0 +1,73 @@
+using Granary.Grains.Contexts;
+using Granary.Grains.Datasets;
+using Granary.Grains.Models;
+using Granary.Grains.Persistence;
+using Granary.Grains.Placement;
+using Granary.Grains.Residency;
+using Granary.Inference.Engine;
+using Granary.Storage.Chunks;
+using Granary.Storage.Manifests;
+using Granary.Storage.Objects;
+using Granary.Storage.Specs;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
+using Orleans.Runtime.Hosting;
+
+namespace Granary.Grains.Hosting;
+
+/// <summary>Adds the grains and what they work with to a silo.</summary>
+public static class GranaryGrainsExtensions
+{
+    /// <summary>Adds contexts, model workers, data sets and the catalog.</summary>
+    /// <param name="silo">The silo.</param>
+    /// <param name="store">The object store; the caller disposes it after the silo has stopped.</param>
+    /// <param name="front">Whether this silo serves no model, so that no context and no worker may be placed on it.</param>
+    /// <returns>The silo.</returns>
+    public static ISiloBuilder AddGranaryGrains(this ISiloBuilder silo, IObjectStore store, bool front = false)
+    {
+        var services = silo.Services;
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton(store);
+        services.AddSingleton(new ChunkStore(store));
+        services.AddSingleton(new ManifestStore(store));
+        services.AddSingleton(new TenantStore(store));
+        services.AddSingleton(new ModelSpecStore(store));
+        services.AddOptions<ResidencyOptions>().BindConfiguration("Granary:Residency").ValidateOnStart();
+        services.AddSingleton<IValidateOptions<ResidencyOptions>, ResidencyOptionsValidator>();
+        services.AddOptions<ModelsOptions>().BindConfiguration("Granary:Models").ValidateOnStart();
+        services.AddSingleton<IValidateOptions<ModelsOptions>, ModelsOptionsValidator>();
+        services.AddOptions<EngineOptions>().BindConfiguration("Granary:Engine");
+        services.AddSingleton(provider => new DeviceEngine(
+            provider.GetRequiredService<IOptions<EngineOptions>>().Value,
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<ILogger<DeviceEngine>>()));
+        services.AddSingleton<SiloModels>();
+        services.AddSingleton<KvRegistry>();
+        services.AddSingleton<ResidentContexts>();
+        services.AddSingleton<PageFiller>();
+        services.AddSingleton<DatasetItemStore>();
+        services.AddSingleton<SiloInventory>();
+        services.AddSingleton<ISiloInventoryClient, SiloInventoryClient>();
+        services.AddGrainService<SiloInventoryService>();
+        services.AddSingleton<EngineLifecycle>();
+        services.AddSingleton<ILifecycleParticipant<ISiloLifecycle>>(static provider => provider.GetRequiredService<EngineLifecycle>());
+        services.AddGrainStorage(BlobGrainStorage.Name, static (provider, _) => new BlobGrainStorage(provider.GetRequiredService<IObjectStore>()));
+        services.AddPlacementDirector<ContextPlacement, ContextPlacementDirector>();
+        services.AddPlacementDirector<SiloPinnedPlacement, SiloPinnedDirector>();
+        silo.Configure<SiloMessagingOptions>(static options => options.CancelRequestOnTimeout = true);
+        if (front)
+        {
+            // By the manifest, so without the race that placement by gossip has.
+            silo.Configure<GrainTypeOptions>(static options =>
+            {
+                options.Classes.Remove(typeof(ContextGrain));
+                options.Classes.Remove(typeof(ModelWorkerGrain));
+            });
+        }
+
+        return silo;
+    }
+}

@@ -1,0 +1,97 @@
+using System.Runtime.CompilerServices;
+using Granary.Contexts;
+using Granary.Errors;
+using Granary.Grains.Contexts;
+using Granary.Grains.Errors;
+using Granary.Grains.Placement;
+using Granary.Models;
+using Granary.Naming;
+using Granary.Storage.Errors;
+using Granary.Storage.Manifests;
+using Granary.Storage.Specs;
+using Orleans.Concurrency;
+
+namespace Granary.Grains.Models;
+
+/// <summary>Lists what the store and the cluster have. It reads manifests itself, so that a listing activates no context.</summary>
+[StatelessWorker, Reentrant]
+internal sealed class CatalogGrain(
+    ManifestStore manifests, ModelSpecStore specs, SiloInventory inventory, ISiloInventoryClient services, TimeProvider time) : Grain, ICatalogGrain
+{
+    /// <inheritdoc/>
+    public IAsyncEnumerable<ContextDescription> ListContextsAsync(string? model, CancellationToken cancellationToken) =>
+        ErrorEdge.GuardAsync(ListContextsOnceAsync(model, cancellationToken), cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<ModelDescription[]> ListModelsAsync() => await ErrorEdge.GuardAsync(ListModelsOnceAsync());
+
+    private async IAsyncEnumerable<ContextDescription> ListContextsOnceAsync(string? model, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var tenant = Names.Check("tenant", this.GetPrimaryKeyString());
+        var resident = await ListResidentAsync();
+        await foreach (var (owner, name) in manifests.ListAsync(tenant, model is null ? null : Names.CheckModel(model), cancellationToken))
+        {
+            ContextDescription description;
+            try
+            {
+                var stored = await manifests.FindAsync(tenant, owner, name, cancellationToken);
+                if (stored is null || stored.Manifest.State == ManifestStates.Deleted || stored.Manifest.Expires <= time.GetUtcNow())
+                {
+                    continue;
+                }
+
+                description = ManifestDescription.Of(stored.Manifest, resident.Contains(new ContextId(tenant, owner, name).ToString()));
+            }
+            catch (StorageException e) when (e.Code == ErrorCodes.ManifestInvalid)
+            {
+                // A bad manifest is an error for that context alone (invariant 3).
+                description = Invalid(owner, name);
+            }
+
+            yield return description;
+        }
+    }
+
+    private async Task<HashSet<string>> ListResidentAsync()
+    {
+        var lists = await Task.WhenAll(inventory.Stocks.Keys.Select(async silo =>
+        {
+            try
+            {
+                return await services.Of(silo).ListResidentAsync();
+            }
+            catch (Exception e) when (e is OrleansException or TimeoutException)
+            {
+                // A silo that is leaving holds nothing for much longer.
+                return [];
+            }
+        }));
+        return [.. lists.SelectMany(static list => list)];
+    }
+
+    private async Task<ModelDescription[]> ListModelsOnceAsync()
+    {
+        var models = new List<ModelDescription>();
+        await foreach (var spec in specs.ListAsync(CancellationToken.None))
+        {
+            var silos = inventory.Stocks.Values.Where(stock => stock.Models.Contains(spec.Model)).Select(static stock => stock.Name);
+            models.Add(ServedModel.Describe(spec) with { Silos = [.. silos.Order(StringComparer.Ordinal)] });
+        }
+
+        return [.. models.OrderBy(static model => model.Model, StringComparer.Ordinal)];
+    }
+
+    private static ContextDescription Invalid(string model, string name) => new()
+    {
+        Context = name,
+        Model = model,
+        State = "invalid",
+        Version = 0,
+        Tokens = 0,
+        Pages = 0,
+        StoredBytes = 0,
+        Resident = false,
+        Created = DateTimeOffset.UnixEpoch,
+        Labels = [],
+    };
+}

@@ -1,0 +1,32 @@
+using Granary.Inference.Engine;
+using Granary.Models;
+using Granary.Storage.Chunks;
+using Granary.Storage.Specs;
+
+namespace Granary.Grains.Models;
+
+/// <summary>A model that this silo serves: the loaded weights, and what its id names in the store.</summary>
+internal sealed record ServedModel(LoadedModel Loaded, ModelSpec Spec)
+{
+    /// <summary>Gets the model id.</summary>
+    public string Id => Spec.Model;
+
+    /// <summary>Gets the numerics id's value.</summary>
+    public string Numerics => Loaded.Numerics.Id;
+
+    /// <summary>Gets the shape of the model's chunks.</summary>
+    public ChunkShape Shape { get; } = new(Loaded.Layout.Layers, Loaded.Layout.KvHeads, Loaded.Layout.HeadDim, Spec.Dtype);
+
+    /// <summary>Gets the contract's description of a spec.</summary>
+    public static ModelDescription Describe(ModelSpec spec) => new()
+    {
+        Model = spec.Model,
+        Dtype = spec.Dtype,
+        Codec = spec.Codec,
+        PageSize = spec.PageSize,
+        Fingerprint = spec.Fingerprint,
+        TokenizerDigest = spec.TokenizerDigest,
+        Window = spec.Window,
+        KvBytesPerToken = spec.KvBytesPerToken,
+    };
+}

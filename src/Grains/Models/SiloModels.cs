@@ -1,0 +1,99 @@
+using System.Collections.Concurrent;
+using Granary.Errors;
+using Granary.Grains.Errors;
+using Granary.Inference.Engine;
+using Granary.Inference.Pages;
+using Granary.Naming;
+using Granary.Storage.Specs;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Grains.Models;
+
+/// <summary>The models that this silo has loaded.</summary>
+public sealed partial class SiloModels
+{
+    private readonly ConcurrentDictionary<string, ServedModel> _served = [];
+    private readonly SemaphoreSlim _loading = new(1, 1);
+    private readonly DeviceEngine _engine;
+    private readonly ModelSpecStore _specs;
+    private readonly ILogger<SiloModels> _logger;
+
+    /// <summary>Creates an empty set.</summary>
+    /// <param name="engine">The device's engine.</param>
+    /// <param name="specs">What model ids name in the store.</param>
+    /// <param name="logger">The log.</param>
+    public SiloModels(DeviceEngine engine, ModelSpecStore specs, ILogger<SiloModels> logger)
+    {
+        _engine = engine;
+        _specs = specs;
+        _logger = logger;
+    }
+
+    /// <summary>Raised when another model is served.</summary>
+    internal event Action? Changed;
+
+    /// <summary>Gets the ids of the models that are served, ordered.</summary>
+    public IReadOnlyList<string> Ids => [.. _served.Keys.Order(StringComparer.Ordinal)];
+
+    /// <summary>Loads a model and enters what its id names into the store.</summary>
+    /// <param name="modelId">The id.</param>
+    /// <param name="folder">A Hugging Face folder.</param>
+    /// <param name="dtype">What is computed in: <c>float32</c>, <c>bfloat16</c> or <c>float64</c>.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <returns>A task that ends when the model is served.</returns>
+    /// <exception cref="GranaryException"><see cref="ErrorCodes.ModelSpecConflict"/>: the store knows the id with another content; choose another id.</exception>
+    public async Task LoadAsync(string modelId, string folder, string dtype, CancellationToken cancellationToken)
+    {
+        Names.CheckModel(modelId);
+        if (!KvDtypes.TryParse(dtype, out var kvDtype))
+        {
+            throw new GranaryException(ErrorCodes.InvalidArgument, $"'{dtype}' is not a dtype.", "Use float32, bfloat16 or float64.");
+        }
+
+        await _loading.WaitAsync(cancellationToken);
+        try
+        {
+            if (_served.ContainsKey(modelId))
+            {
+                return;
+            }
+
+            var loaded = await _engine.LoadAsync(folder, modelId, new ModelLoadOptions(kvDtype), cancellationToken);
+            var spec = new ModelSpec
+            {
+                Model = modelId,
+                Fingerprint = loaded.Fingerprint,
+                TokenizerDigest = loaded.Tokenizer?.Digest,
+                Dtype = dtype,
+                Codec = "none",
+                PageSize = loaded.Layout.PageSize,
+                Window = loaded.Config.Window,
+                KvBytesPerToken = loaded.Layout.BytesPerToken,
+            };
+            await _specs.EnsureAsync(spec, cancellationToken);
+            _served[modelId] = new ServedModel(loaded, spec);
+            Changed?.Invoke();
+            Log.Loaded(_logger, modelId, loaded.WeightBytes, loaded.LoadTime.TotalSeconds, loaded.Numerics.Id);
+        }
+        catch (Exception e) when (ErrorEdge.IsForeign(e))
+        {
+            throw ErrorEdge.Translate(e);
+        }
+        finally
+        {
+            _loading.Release();
+        }
+    }
+
+    /// <summary>Finds a model.</summary>
+    internal ServedModel Get(string modelId) => _served.GetValueOrDefault(modelId) ?? throw new GranaryException(
+        ErrorCodes.NoWorker,
+        $"This silo does not serve model '{modelId}', it serves {(_served.IsEmpty ? "none" : string.Join(", ", Ids))}.",
+        "Name the model in Granary:Models, or give its folder.");
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventIds.ModelLoaded, LogLevel.Information, "Model {Model} is served: {Bytes} bytes of weights, loaded in {Seconds:F2} s, numerics {Numerics}")]
+        public static partial void Loaded(ILogger logger, string model, long bytes, double seconds, string numerics);
+    }
+}

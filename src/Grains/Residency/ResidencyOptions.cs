@@ -1,0 +1,17 @@
+namespace Granary.Grains.Residency;
+
+/// <summary>How much KV a silo may hold. Bound to <c>Granary:Residency</c>.</summary>
+public sealed class ResidencyOptions
+{
+    /// <summary>Gets or sets the KV bytes that one device may hold. A request that needs more is refused, not queued.</summary>
+    /// <value>Bytes. Default: <see langword="null"/>, half of the memory that the process may use.</value>
+    public long? BudgetBytes { get; set; }
+
+    /// <summary>Gets or sets how many chunks one silo writes to the store at a time.</summary>
+    /// <value>Default: 4.</value>
+    public int ConcurrentWrites { get; set; } = 4;
+
+    /// <summary>Gets the budget that holds here.</summary>
+    /// <returns>Bytes.</returns>
+    public long GetBudgetBytes() => BudgetBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
+}

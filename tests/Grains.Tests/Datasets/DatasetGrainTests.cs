@@ -1,0 +1,120 @@
+using Granary.Contexts;
+using Granary.Datasets;
+using Granary.Errors;
+using Granary.Grains.Tests.Hosting;
+
+namespace Granary.Grains.Tests.Datasets;
+
+/// <remarks>A tenant a test: tenants share no chunks, so that no test finds stored what another computed.</remarks>
+[Collection("Engine")] // the counters of DESIGN §9 belong to the process
+public sealed class DatasetGrainTests(OneSilo silo) : IClassFixture<OneSilo>
+{
+    private static readonly string Digest = new('a', 64);
+
+    private static readonly DatasetItem[] Items =
+    [
+        new("one", "The miller of Aldmere is Mabel this year. The stock of Ingwick is 12 by decree.", [new("one-1", "\nQuestion: Who?\nAnswer:", ["Mabel"]), new("one-2", "\nHow many?", [])]),
+        new("two/three", "The mayor of Aldwick is Clara by decree.", [new("two-1", "\nQuestion: Who?\nAnswer:", ["Clara"])]),
+    ];
+
+    [Fact]
+    public async Task S6_PrecomputeTwice_ComputesEachContextOnce()
+    {
+        var first = await PrecomputeAsync("twice", Items);
+        Assert.Equal((2, 2, 0, 0), (first.Items, first.Done, first.Skipped, first.Failed));
+        Assert.True(first.PrefilledTokens > 0);
+        Assert.Equal(first.PrefilledTokens, first.Tokens);
+
+        var second = await PrecomputeAsync("twice", Items);
+        Assert.Equal((2, 0, 2, 0), (second.Items, second.Done, second.Skipped, second.Failed));
+        Assert.Equal(0, second.PrefilledTokens);
+        Assert.Equal(first.StoredBytes, second.StoredBytes);
+        Assert.Equal(second, await silo.Grains.GetGrain<IDatasetGrain>("twice/twice").GetStatusAsync(), StatusComparer);
+    }
+
+    [Fact]
+    public async Task S7_AskAsync_AnswersEveryQuestionInOrder_AsWithoutCaches()
+    {
+        await PrecomputeAsync("asked", Items);
+        var options = new GenerationOptions { MaxNewTokens = 6, IgnoreEos = true, LogProbabilities = true };
+        var cached = await AskAsync("asked", new DatasetAskRequest { Options = options });
+        var uncached = await AskAsync("asked", new DatasetAskRequest { Options = options, NoCache = true });
+
+        Assert.Equal(["one-1", "one-2", "two-1"], cached.Select(static answer => answer.Question.Id));
+        Assert.Equal("asked.two%2Fthree", cached[2].Answer!.Context);
+        Assert.All(uncached, static answer => Assert.Null(answer.Answer!.Context));
+        Assert.Equal(uncached.Select(static answer => answer.Answer!.Text), cached.Select(static answer => answer.Answer!.Text));
+        Assert.Equal(uncached.SelectMany(static answer => answer.Answer!.LogProbabilities!), cached.SelectMany(static answer => answer.Answer!.LogProbabilities!));
+    }
+
+    [Fact]
+    public async Task PrecomputeAsync_AnItemThatCannotBeComputed_FailsAloneAndIsNamed()
+    {
+        var tooLong = new DatasetItem("long", string.Join(' ', Enumerable.Repeat("miller", 4000)), []);
+        var status = await PrecomputeAsync("one-bad", [.. Items, tooLong], new DatasetFailure("line 7", ErrorCodes.DatasetInvalid, "not JSON"));
+        Assert.Equal((4, 2, 2), (status.Items, status.Done, status.Failed));
+        Assert.Equal([("line 7", ErrorCodes.DatasetInvalid), ("long", ErrorCodes.ContextWindowExceeded)], status.Failures.Select(static failure => (failure.Item, failure.Code)));
+    }
+
+    [Fact]
+    public async Task PrecomputeAsync_ItemsInSeveralParts_AreAllThere()
+    {
+        var dataset = silo.Grains.GetGrain<IDatasetGrain>("parts/parts");
+        Assert.Equal(0, Assert.Single(await dataset.FindMissingShardsAsync(Digest, 1)));
+        await dataset.PutItemsAsync(new PutItemsRequest { Digest = Digest, Shard = 0, Part = 0, Last = false, Items = [Items[0]] });
+        Assert.Equal(0, Assert.Single(await dataset.FindMissingShardsAsync(Digest, 1)));
+        await dataset.PutItemsAsync(new PutItemsRequest { Digest = Digest, Shard = 0, Part = 1, Last = true, Items = [Items[1]] });
+        Assert.Empty(await dataset.FindMissingShardsAsync(Digest, 1));
+        Assert.Equal(2, (await RunAsync(dataset, 2)).Done);
+    }
+
+    [Fact]
+    public async Task GetStatusAsync_NoSuchDataset_SaysSo()
+    {
+        var error = await Assert.ThrowsAsync<GranaryException>(() => silo.Grains.GetGrain<IDatasetGrain>("default/none").GetStatusAsync());
+        Assert.Equal(ErrorCodes.DatasetNotFound, error.Code);
+    }
+
+    [Fact]
+    public async Task PrecomputeAsync_DigestThatLeavesItsPrefix_IsRefused()
+    {
+        var dataset = silo.Grains.GetGrain<IDatasetGrain>("default/escape");
+        var error = await Assert.ThrowsAsync<GranaryException>(() => dataset.FindMissingShardsAsync("../../x", 1));
+        Assert.Equal(ErrorCodes.InvalidArgument, error.Code);
+    }
+
+    private static EqualityComparer<DatasetStatus> StatusComparer { get; } = EqualityComparer<DatasetStatus>.Create(
+        static (a, b) => (a! with { Failures = [], Seconds = 0 }) == (b! with { Failures = a.Failures.Length == b.Failures.Length ? [] : b.Failures, Seconds = 0 }),
+        static status => status.Items);
+
+    private async Task<DatasetStatus> PrecomputeAsync(string name, DatasetItem[] items, params DatasetFailure[] unreadable)
+    {
+        var dataset = silo.Grains.GetGrain<IDatasetGrain>($"{name}/{name}");
+        await dataset.PutItemsAsync(new PutItemsRequest { Digest = Digest, Shard = 0, Part = 0, Last = true, Items = items });
+        return await RunAsync(dataset, items.Length, unreadable);
+    }
+
+    private static async Task<DatasetStatus> RunAsync(IDatasetGrain dataset, int items, params DatasetFailure[] unreadable)
+    {
+        DatasetStatus? last = null;
+        await foreach (var status in dataset.PrecomputeAsync(new PrecomputeRequest { Digest = Digest, Model = OneSilo.Model, Items = items, Unreadable = unreadable }))
+        {
+            last = status;
+        }
+
+        Assert.True(last!.Ended);
+        return last;
+    }
+
+    private async Task<List<DatasetAnswer>> AskAsync(string name, DatasetAskRequest request)
+    {
+        var answers = new List<DatasetAnswer>();
+        await foreach (var answer in silo.Grains.GetGrain<IDatasetGrain>($"{name}/{name}").AskAsync(request))
+        {
+            Assert.Null(answer.Failure);
+            answers.Add(answer);
+        }
+
+        return answers;
+    }
+}
