@@ -1,0 +1,49 @@
+using Granary.Client.Calls;
+using Granary.Client.Contexts;
+using Granary.Client.Datasets;
+using Granary.Contexts;
+using Granary.Datasets;
+using Granary.Models;
+using Granary.Naming;
+
+namespace Granary.Client;
+
+/// <summary>The client over Orleans: an external client's grain factory, or the embedded silo's own.</summary>
+internal sealed class GranaryClient(IGrainFactory grains, TimeProvider? time = null) : IGranaryClient
+{
+    private readonly GrainCalls _calls = new(time ?? TimeProvider.System);
+
+    /// <inheritdoc/>
+    public IGranaryContext Context(string model, string name, string? tenant) =>
+        new GranaryContext(grains, _calls, new ContextId(TenantOf(tenant), Names.CheckModel(model), Names.Check("context", name)));
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<ContextDescription> ListContextsAsync(string? model, string? tenant, CancellationToken cancellationToken)
+    {
+        var catalog = grains.GetGrain<ICatalogGrain>(TenantOf(tenant));
+        var onlyModel = model is null ? null : Names.CheckModel(model);
+        return GrainCalls.StreamAsync(token => catalog.ListContextsAsync(onlyModel, token), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<AnswerPart> GenerateAsync(string model, GenerateRequest request, string? tenant, CancellationToken cancellationToken)
+    {
+        RequestSize.Check("context", request.Context);
+        RequestSize.Check("prompt", request.Prompt);
+
+        // A name that no stored context can have: the grain behind it keeps no manifest.
+        var id = new ContextId(TenantOf(tenant), Names.CheckModel(model), $"~{Guid.NewGuid():N}");
+        var grain = grains.GetGrain<IContextGrain>(id.ToString());
+        return GrainCalls.StreamAsync(token => grain.GenerateAsync(request, token), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public IGranaryDataset Dataset(string name, string? tenant) =>
+        new GranaryDataset(grains, _calls, new DatasetId(TenantOf(tenant), Names.Check("data set", name)));
+
+    /// <inheritdoc/>
+    public async Task<IReadOnlyList<ModelDescription>> ListModelsAsync(string? tenant, CancellationToken cancellationToken) =>
+        await _calls.ReadAsync(grains.GetGrain<ICatalogGrain>(TenantOf(tenant)).ListModelsAsync, cancellationToken).ConfigureAwait(false);
+
+    private static string TenantOf(string? tenant) => Names.Check("tenant", tenant ?? Names.DefaultTenant);
+}

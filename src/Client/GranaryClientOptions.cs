@@ -1,0 +1,25 @@
+namespace Granary.Client;
+
+/// <summary>How a client finds its cluster.</summary>
+public sealed class GranaryClientOptions
+{
+    /// <summary>Gets or sets the cluster's address: <c>redis://HOST:PORT[/SERVICE]</c> or <c>localhost:GATEWAY_PORT</c>.</summary>
+    /// <value>Required.</value>
+    public string Cluster { get; set; } = "";
+
+    /// <summary>Gets or sets the cluster's id, as its silos have it.</summary>
+    /// <value>Default: <c>granary</c>.</value>
+    public string ClusterId { get; set; } = "granary";
+
+    /// <summary>Gets or sets the service's id, as its silos have it. A <c>/SERVICE</c> in <see cref="Cluster"/> goes before it.</summary>
+    /// <value>Default: <c>granary</c>.</value>
+    public string ServiceId { get; set; } = "granary";
+
+    /// <summary>Gets or sets how long a call that is no stream may take; a stream gives a sign of life twice in that time.</summary>
+    /// <value>Default: 5 s.</value>
+    public TimeSpan ResponseTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Gets or sets how long the first connection is tried before the start fails.</summary>
+    /// <value>Default: 20 s.</value>
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(20);
+}

@@ -1,0 +1,65 @@
+using System.Net;
+using Granary.Client.Connection;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
+using StackExchange.Redis;
+
+namespace Granary.Client;
+
+/// <summary>Adds Granary to a service.</summary>
+public static class GranaryClientServices
+{
+    // A gateway that left is found out within this time (DESIGN §5).
+    private static readonly TimeSpan GatewayRefresh = TimeSpan.FromSeconds(5);
+
+    /// <summary>Adds <see cref="IGranaryClient"/>, connected while the host runs.</summary>
+    /// <param name="services">The host's services.</param>
+    /// <param name="configure">Sets the options; they are checked when the host starts.</param>
+    /// <returns>The same services.</returns>
+    /// <remarks>The start throws <see cref="OptionsValidationException"/> with every fault where the options are wrong.</remarks>
+    public static IServiceCollection AddGranaryClient(this IServiceCollection services, Action<GranaryClientOptions> configure)
+    {
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<IValidateOptions<GranaryClientOptions>, GranaryClientOptionsValidator>();
+        services.AddOptions<GranaryClientOptions>().Configure(configure).ValidateOnStart();
+
+        // Which clustering is wired has to be known now; whatever is wrong with the options is told at the start, all at once.
+        var options = new GranaryClientOptions();
+        configure(options);
+        services.AddOrleansClient(client => Configure(client, options));
+        services.TryAddSingleton<IGranaryClient>(provider =>
+            new GranaryClient(provider.GetRequiredService<IClusterClient>(), provider.GetRequiredService<TimeProvider>()));
+        return services;
+    }
+
+    private static void Configure(IClientBuilder client, GranaryClientOptions options)
+    {
+        var address = ClusterAddress.TryParse(options.Cluster, out var parsed) ? parsed : new ClusterAddress(null, 1, null);
+        client.Configure<ClusterOptions>(cluster =>
+        {
+            cluster.ClusterId = options.ClusterId;
+            cluster.ServiceId = address.Service ?? options.ServiceId;
+        });
+        client.Configure<GatewayOptions>(gateway => gateway.GatewayListRefreshPeriod = GatewayRefresh);
+        client.Configure<ClientMessagingOptions>(messaging =>
+        {
+            messaging.ResponseTimeout = options.ResponseTimeout;
+            messaging.CancelRequestOnTimeout = true;
+        });
+        client.Services.AddSingleton<IClientConnectionRetryFilter>(provider =>
+            new BoundedConnectionRetry(options.ConnectTimeout, provider.GetRequiredService<TimeProvider>()));
+        if (address.Host is null)
+        {
+            client.UseStaticClustering(new IPEndPoint(IPAddress.Loopback, address.Port));
+        }
+        else
+        {
+            var redis = new ConfigurationOptions { ConnectTimeout = (int)Math.Min(options.ConnectTimeout.TotalMilliseconds, 5000) };
+            redis.EndPoints.Add(address.Host, address.Port);
+            client.UseRedisClustering(clustering => clustering.ConfigurationOptions = redis);
+        }
+    }
+}

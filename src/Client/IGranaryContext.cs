@@ -1,0 +1,43 @@
+using Granary.Contexts;
+
+namespace Granary.Client;
+
+/// <summary>One context: a stored token sequence and its KV cache.</summary>
+public interface IGranaryContext
+{
+    /// <summary>Gets the context's full name.</summary>
+    ContextId Id { get; }
+
+    /// <summary>Creates the context, or joins its creation, or finds it.</summary>
+    /// <param name="request">What it consists of.</param>
+    /// <param name="cancellationToken">Leaves the stream; an accepted creation goes on.</param>
+    /// <returns>Progress; the last element has the result.</returns>
+    IAsyncEnumerable<ContextProgress> CreateAsync(CreateContextRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>Describes the context.</summary>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>Its description.</returns>
+    Task<ContextDescription> GetAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Answers a prompt.</summary>
+    /// <param name="request">The prompt.</param>
+    /// <param name="cancellationToken">Stops decoding at the next step.</param>
+    /// <returns>Tokens; the last element has the answer.</returns>
+    IAsyncEnumerable<AnswerPart> AskAsync(AskRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>Gives the log-probabilities of a continuation.</summary>
+    /// <param name="request">The continuation.</param>
+    /// <param name="cancellationToken">Cancels at the next step.</param>
+    /// <returns>One natural log-probability a token.</returns>
+    Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>Frees the context's device memory as soon as nobody reads it. Nothing stored is touched.</summary>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>Whether it was resident.</returns>
+    Task<bool> EvictAsync(CancellationToken cancellationToken = default);
+
+    /// <summary>Deletes the context.</summary>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>A task that ends when the deletion is durable.</returns>
+    Task DeleteAsync(CancellationToken cancellationToken = default);
+}

@@ -1,0 +1,121 @@
+using Granary.Client.Calls;
+using Granary.Contexts;
+using Granary.Errors;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Granary.Client.Tests.Calls;
+
+public sealed class GrainCallsTests
+{
+    private readonly FakeTimeProvider _time = new();
+
+    [Fact]
+    public async Task ReadAsync_AnswersAtTheThirdTry_GivesTheAnswer()
+    {
+        var tries = 0;
+        var read = new GrainCalls(_time).ReadAsync(() => ++tries < 3 ? throw new TimeoutException() : Task.FromResult(tries), CancellationToken.None);
+        await DriveAsync(read);
+
+        Assert.Equal(3, await read);
+    }
+
+    [Fact]
+    public async Task ReadAsync_NeverAnswers_IsUnavailableAfterThreeTries()
+    {
+        var tries = 0;
+        var read = new GrainCalls(_time).ReadAsync<int>(
+            () =>
+            {
+                tries++;
+                throw new SiloUnavailableException("gone");
+            },
+            CancellationToken.None);
+        await DriveAsync(read);
+
+        var error = await Assert.ThrowsAsync<GranaryException>(() => read);
+        Assert.Equal(ErrorCodes.Unavailable, error.Code);
+        Assert.Equal(3, tries);
+    }
+
+    [Fact]
+    public async Task OnceAsync_CallWrites_IsNotTriedAgain()
+    {
+        var tries = 0;
+        await Assert.ThrowsAsync<GranaryException>(() => GrainCalls.OnceAsync<int>(
+            () =>
+            {
+                tries++;
+                throw new TimeoutException();
+            },
+            CancellationToken.None));
+        Assert.Equal(1, tries);
+    }
+
+    [Fact]
+    public async Task OnceAsync_NoSiloIsCompatible_IsNoWorker()
+    {
+        var error = await Assert.ThrowsAsync<GranaryException>(() => GrainCalls.OnceAsync<int>(
+            () => throw new OrleansException("No active nodes are compatible with grain context"), CancellationToken.None));
+        Assert.Equal(ErrorCodes.NoWorker, error.Code);
+    }
+
+    [Fact]
+    public async Task OnceAsync_GranarysOwnError_ArrivesAsItIs()
+    {
+        var thrown = new GranaryException(ErrorCodes.ContextNotFound, "no", "create it");
+        Assert.Same(thrown, await Assert.ThrowsAsync<GranaryException>(() => GrainCalls.OnceAsync<int>(() => throw thrown, CancellationToken.None)));
+    }
+
+    [Fact]
+    public async Task OnceAsync_CallerCancelled_ThrowsCancellation()
+    {
+        using var cancelled = new CancellationTokenSource();
+        var call = GrainCalls.OnceAsync(() => new TaskCompletionSource<int>().Task, cancelled.Token);
+        await cancelled.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+    }
+
+    [Fact]
+    public async Task StreamAsync_SiloDiesInTheMiddle_GivesWhatCameThenUnavailable()
+    {
+        var seen = new List<int>();
+        var error = await Assert.ThrowsAsync<GranaryException>(async () =>
+        {
+            await foreach (var element in GrainCalls.StreamAsync(_ => BreakAsync(), CancellationToken.None))
+            {
+                seen.Add(element);
+            }
+        });
+        Assert.Equal(ErrorCodes.Unavailable, error.Code);
+        Assert.Equal([1], seen);
+
+        static async IAsyncEnumerable<int> BreakAsync()
+        {
+            yield return 1;
+            await Task.Yield();
+            throw new EnumerationAbortedException("gone");
+        }
+    }
+
+    [Fact]
+    public void Check_TextOverTheLimit_IsTooLarge() =>
+        Assert.Equal(ErrorCodes.RequestTooLarge, Assert.Throws<GranaryException>(() => RequestSize.Check("prompt", TokenInput.OfText(new string('a', RequestSize.LimitBytes + 1)))).Code);
+
+    [Fact]
+    public void Check_NothingGiven_IsEmpty() =>
+        Assert.Equal(ErrorCodes.EmptyInput, Assert.Throws<GranaryException>(() => RequestSize.Check("prompt", new TokenInput())).Code);
+
+    [Fact]
+    public void Check_TextAndIds_AreRefused() =>
+        Assert.Equal(ErrorCodes.InvalidArgument, Assert.Throws<GranaryException>(() => RequestSize.Check("prompt", new TokenInput { Text = "a", TokenIds = [1] })).Code);
+
+    // Two pauses at most; each is due once the clock moves on.
+    private async Task DriveAsync(Task task)
+    {
+        while (!task.IsCompleted)
+        {
+            _time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Yield();
+        }
+    }
+}
