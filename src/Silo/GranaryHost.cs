@@ -1,0 +1,56 @@
+using Granary.Errors;
+using Granary.Silo.Hosting;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Granary.Silo;
+
+/// <summary>A silo process: <c>granary serve</c>.</summary>
+public static class GranaryHost
+{
+    /// <summary>Runs a silo until it is told to stop (SIGTERM, SIGINT or the token).</summary>
+    /// <param name="configuration">The settings; the section <c>Granary</c> has the silo's.</param>
+    /// <param name="logging">Sets where logs go.</param>
+    /// <param name="ready">Called once the silo has joined, with a line that names it and its gateway.</param>
+    /// <param name="cancellationToken">Stops the silo.</param>
+    /// <returns>A task that ends when the silo has stopped.</returns>
+    /// <exception cref="GranaryException">A setting, a checkpoint or the store cannot be used; the message says which and why.</exception>
+    public static async Task RunAsync(IConfiguration configuration, Action<ILoggingBuilder> logging, Action<string> ready, CancellationToken cancellationToken)
+    {
+        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
+        builder.Configuration.AddConfiguration(configuration);
+        logging(builder.Logging);
+        var options = ReadOptions(configuration);
+        var store = StoreOpening.Open(options.Store);
+        builder.AddGranarySilo(options, store);
+        using var host = builder.Build();
+        try
+        {
+            await host.StartAsync(cancellationToken);
+        }
+        catch (Exception e) when (StartFault.Find(e) is { } fault)
+        {
+            throw fault;
+        }
+
+        var endpoints = host.Services.GetRequiredService<IOptions<Orleans.Configuration.EndpointOptions>>().Value;
+        var name = host.Services.GetRequiredService<ILocalSiloDetails>().Name;
+        ready($"Silo {name} serves {string.Join(", ", options.Models.Keys.Order(StringComparer.Ordinal))} at {endpoints.AdvertisedIPAddress}:{endpoints.GatewayPort}, store {store.Description}");
+        await host.WaitForShutdownAsync(cancellationToken);
+    }
+
+    private static GranaryOptions ReadOptions(IConfiguration configuration)
+    {
+        try
+        {
+            return configuration.GetSection("Granary").Get<GranaryOptions>() ?? new GranaryOptions();
+        }
+        catch (InvalidOperationException e) when (StartFault.Find(e) is { } fault)
+        {
+            throw fault; // a number that is none
+        }
+    }
+}

@@ -1,0 +1,86 @@
+using System.Net;
+using System.Net.Sockets;
+using Granary.Client.Connection;
+using Granary.Grains.Hosting;
+using Granary.Inference.Engine;
+using Granary.Storage.Objects;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Options;
+using Orleans.Configuration;
+using StackExchange.Redis;
+
+namespace Granary.Silo;
+
+/// <summary>Wires a silo into a host.</summary>
+public static class GranarySiloExtensions
+{
+    // Client and silo share it: a stream's sign of life comes at half of the silo's, and the client gives up at its own.
+    private static readonly TimeSpan ResponseTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>Adds a silo.</summary>
+    /// <param name="builder">The host.</param>
+    /// <param name="options">The silo's settings.</param>
+    /// <param name="store">The object store.</param>
+    /// <returns>The host.</returns>
+    public static IHostApplicationBuilder AddGranarySilo(this IHostApplicationBuilder builder, GranaryOptions options, IObjectStore store)
+    {
+        var services = builder.Services;
+        services.AddOptions<GranaryOptions>().ValidateOnStart();
+        services.AddSingleton(Options.Create(options));
+        services.AddSingleton<IValidateOptions<GranaryOptions>, GranaryOptionsValidator>();
+        var faults = new GranaryOptionsValidator().Validate(null, options);
+        if (faults.Failed)
+        {
+            throw new Errors.GranaryException(Errors.ErrorCodes.InvalidArgument, faults.FailureMessage, "Correct the settings.");
+        }
+
+        services.Configure<EngineOptions>(engine => engine.Threads = options.Engine.Threads);
+        return builder.UseOrleans(silo =>
+        {
+            var name = options.Silo.Name ?? $"{Environment.MachineName}-{Environment.ProcessId}";
+            silo.Configure<SiloOptions>(o => o.SiloName = name);
+            if (options.Cluster == "localhost")
+            {
+                var (port, gateway) = PortsOf(options.Silo);
+                silo.UseLocalhostClustering(port, gateway, serviceId: options.ServiceId, clusterId: options.ClusterId);
+                silo.UseInMemoryReminderService();
+            }
+            else
+            {
+                UseRedis(silo, options);
+            }
+
+            silo.Configure<SiloMessagingOptions>(o => o.ResponseTimeout = ResponseTimeout);
+            silo.Configure<ClientMessagingOptions>(o => o.ResponseTimeout = ResponseTimeout);
+            silo.AddGranaryGrains(store, front: options.Cluster != "localhost" && options.Models.Count == 0);
+        });
+    }
+
+    private static void UseRedis(ISiloBuilder silo, GranaryOptions options)
+    {
+        // The validator has seen it.
+        var cluster = ClusterAddress.TryParse(options.Cluster, out var parsed) ? parsed : throw new System.Diagnostics.UnreachableException(options.Cluster);
+        var redis = new ConfigurationOptions { EndPoints = { { cluster.Host!, cluster.Port } }, AbortOnConnectFail = true };
+        silo.Configure<ClusterOptions>(o => (o.ClusterId, o.ServiceId) = (options.ClusterId, cluster.Service ?? options.ServiceId));
+        silo.UseRedisClustering(o => o.ConfigurationOptions = redis);
+        silo.UseRedisReminderService(o => o.ConfigurationOptions = redis);
+        var (port, gateway) = PortsOf(options.Silo);
+        silo.ConfigureEndpoints(IPAddress.Parse(options.Silo.Address), port, gateway);
+#pragma warning disable ORLEANSEXP003 // The default directory loses acknowledged writes at a graceful shutdown (measured, cluster-measurements §0); this one does not.
+        silo.AddDistributedGrainDirectory();
+#pragma warning restore ORLEANSEXP003
+        silo.Configure<GrainDirectoryOptions>(o => o.RangeLeaseDuration = TimeSpan.FromSeconds(5));
+    }
+
+    private static (int Port, int Gateway) PortsOf(SiloEndpointOptions options)
+    {
+        using var first = new TcpListener(IPAddress.Loopback, 0);
+        using var second = new TcpListener(IPAddress.Loopback, 0);
+        first.Start();
+        second.Start();
+        return (
+            options.Port > 0 ? options.Port : ((IPEndPoint)first.LocalEndpoint).Port,
+            options.GatewayPort > 0 ? options.GatewayPort : ((IPEndPoint)second.LocalEndpoint).Port);
+    }
+}
