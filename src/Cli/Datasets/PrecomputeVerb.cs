@@ -1,0 +1,114 @@
+using System.CommandLine;
+using System.Text;
+using Granary.Cli.Arguments;
+using Granary.Cli.Documents;
+using Granary.Cli.Errors;
+using Granary.Cli.Terminals;
+using Granary.Client;
+using Granary.Client.Datasets;
+using Granary.Datasets;
+using Granary.Errors;
+using Granary.Naming;
+
+namespace Granary.Cli.Datasets;
+
+/// <summary><c>granary dataset precompute</c>.</summary>
+internal static class PrecomputeVerb
+{
+    private const int LongestName = 64; // leaves as much for the items' ids
+
+    /// <summary>Makes the verb.</summary>
+    /// <param name="verbs">Makes verbs.</param>
+    /// <returns>The command.</returns>
+    public static Command Create(VerbHost verbs)
+    {
+        var file = new Argument<string>("FILE") { Description = "JSON Lines, or SQuAD's JSON." };
+        var name = new Option<string?>("--name") { Description = "The data set's name. Default: the file's, other characters as -." };
+        var stream = new Option<bool>("--stream") { Description = "With --json, progress events before the result." };
+        var model = new ModelFlags();
+        var command = verbs.Verb("precompute", "Computes and stores the KV cache of every context of a data set.", RunAsync, file, name, stream);
+        model.AddTo(command);
+        return command;
+
+        async Task<int> RunAsync(Invocation invocation, CancellationToken cancellationToken)
+        {
+            var path = invocation.Arguments.GetRequiredValue(file);
+            var dataset = Names.Check("data set", invocation.Arguments.GetValue(name) ?? NameOf(path));
+            var reference = model.Read(invocation.Arguments, invocation.Settings);
+            var source = DatasetSource.Read(path);
+            await using var session = await invocation.OpenAsync(reference, cancellationToken);
+            var events = invocation.Json && invocation.Arguments.GetValue(stream);
+            var status = await RunToEndAsync(
+                invocation.Terminal,
+                session.Client.Dataset(dataset, invocation.Settings.Tenant),
+                source,
+                reference.Id,
+                reference.Folder,
+                step =>
+                {
+                    if (events && !step.Ended)
+                    {
+                        invocation.WriteJson(DatasetProgressEvent.Of(step));
+                    }
+                },
+                cancellationToken);
+            invocation.WriteResult(DatasetDocument.Of(status), terminal => StatusVerb.Show(terminal, status));
+            return status.Failed == 0 ? 0 : ReportFailures(invocation, status);
+        }
+    }
+
+    /// <summary>Precomputes with a progress bar over contexts.</summary>
+    /// <param name="terminal">Where the bar is.</param>
+    /// <param name="dataset">The data set.</param>
+    /// <param name="source">Its items.</param>
+    /// <param name="model">The model id.</param>
+    /// <param name="modelFolder">The checkpoint folder, if known.</param>
+    /// <param name="step">Gets each status.</param>
+    /// <param name="cancellationToken">Leaves the run.</param>
+    /// <returns>The last status.</returns>
+    public static Task<DatasetStatus> RunToEndAsync(
+        ITerminal terminal,
+        IGranaryDataset dataset,
+        DatasetSource source,
+        string model,
+        string? modelFolder,
+        Action<DatasetStatus> step,
+        CancellationToken cancellationToken) =>
+        ProgressReport.RunAsync(terminal, "contexts", async report =>
+        {
+            DatasetStatus? last = null;
+            await foreach (var status in dataset.PrecomputeAsync(source, model, modelFolder, cancellationToken))
+            {
+                report(status.Done + status.Failed + status.Skipped, status.Items);
+                step(status);
+                last = status;
+            }
+
+            return last ?? throw new GranaryException(ErrorCodes.Unavailable, $"Precomputing '{dataset.Id}' ended without a status.", "Run it again: it goes on where it stopped.");
+        });
+
+    private static int ReportFailures(Invocation invocation, DatasetStatus status)
+    {
+        var message = $"{status.Failed} of {status.Items} items failed: {string.Join(" ", status.Failures.Select(failure => Told(failure)))}";
+        ErrorEdge.Write(
+            new ErrorFields(ErrorCodes.DatasetInvalid, message, "Put them right and run the same command again; what is stored stays."),
+            invocation.Terminal,
+            invocation.Json);
+        return ErrorCodes.ExitCodeOf(ErrorCodes.DatasetInvalid);
+    }
+
+    // A line's failure begins with its place already; a grain's names no item.
+    private static string Told(DatasetFailure failure) =>
+        failure.Message.Contains(failure.Item, StringComparison.Ordinal) ? failure.Message : $"{failure.Item}: {failure.Message}";
+
+    private static string NameOf(string path)
+    {
+        var name = new StringBuilder();
+        foreach (var rune in Path.GetFileNameWithoutExtension(path).EnumerateRunes().Take(LongestName))
+        {
+            name.Append(rune.IsAscii && (Rune.IsLetterOrDigit(rune) || rune.Value is '.' or '_' or '-') ? (char)rune.Value : '-');
+        }
+
+        return name.ToString().TrimStart('.');
+    }
+}

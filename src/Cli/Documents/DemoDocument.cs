@@ -1,0 +1,14 @@
+namespace Granary.Cli.Documents;
+
+/// <summary>What <c>demo</c> prints (DESIGN §8); shares are from 0 to 1.</summary>
+internal sealed record DemoDocument(
+    int Contexts,
+    long Tokens,
+    long StoredBytes,
+    double PrefillTokensPerSecond,
+    FirstTokenSeconds FirstTokenSeconds,
+    double ExactMatch,
+    double EqualAnswers);
+
+/// <summary>Median times to the first token, in seconds.</summary>
+internal sealed record FirstTokenSeconds(double NoCache, double Resident, double Restored);

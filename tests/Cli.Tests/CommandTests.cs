@@ -1,0 +1,240 @@
+using Granary.Cli.Tests.Fakes;
+using Granary.Datasets;
+using Granary.Errors;
+using Granary.Inference.Errors;
+
+namespace Granary.Cli.Tests;
+
+public sealed class CommandTests : IDisposable
+{
+    private const string Context = """{"context":"faq","model":"tiny","state":"stored","version":1,"tokens":3,"pages":1,"storedBytes":42,"resident":true,"created":"2026-01-02T03:04:05+00:00","expires":null,"labels":{},"parent":null}""";
+    private const string AnswerHead = """{"context":"faq","model":"tiny","version":1,"numerics":"n1","exact":true,"text":" corn é","tokenIds":[5,6],""";
+    private const string AnswerTail = ""","usage":{"contextTokens":3,"promptTokens":2,"residentTokens":3,"restoredTokens":0,"recomputedTokens":0,"decodedTokens":2},"firstTokenSeconds":0.25,"plan":{"decision":"resident","reason":"all pages are resident"},"seam":"same"}""";
+
+    private readonly FakeGranary _granary = new();
+    private readonly TestTerminal _terminal = new();
+    private readonly string _folder = Directory.CreateTempSubdirectory("granary-cli-").FullName;
+    private readonly string _model;
+
+    public CommandTests()
+    {
+        _model = Path.Combine(_folder, "tiny");
+        Directory.CreateDirectory(_model);
+        File.WriteAllText(Path.Combine(_model, "config.json"), "{}");
+    }
+
+    private string Output => _terminal.Output.ToString();
+
+    private string Errors => _terminal.Errors.ToString();
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public async Task Show_Json_IsTheContextDocument()
+    {
+        Assert.Equal(0, await RunAsync("context", "show", "faq", "--model", _model, "--json"));
+        Assert.Equal(Context + "\n", Output);
+        Assert.Equal(("tiny", _model, "float32"), _granary.Loaded);
+    }
+
+    [Fact]
+    public async Task List_Json_IsOneArray()
+    {
+        Assert.Equal(0, await RunAsync("context", "list", "--json"));
+        Assert.Equal($"[{Context}]\n", Output);
+    }
+
+    [Fact]
+    public async Task Create_Json_AddsTheWork()
+    {
+        Assert.Equal(0, await RunAsync("context", "create", "faq", "--model=" + _model, "--text=Corn.", "--ttl", "1h", "--truncate=left", "--reserve", "16", "--json", "--dtype=bfloat16"));
+        Assert.Equal(Context[..^1] + ""","truncatedTokens":4,"existed":false,"prefilledTokens":3,"restoredTokens":0}""" + "\n", Output);
+        Assert.Equal(TimeSpan.FromHours(1), _granary.Created?.TimeToLive);
+        Assert.Equal((true, 16, "Corn."), (_granary.Created?.TruncateLeft, _granary.Created?.Reserve, _granary.Created?.Input.Text));
+        Assert.Equal("tiny-bfloat16", _granary.Loaded?.Id);
+    }
+
+    [Fact]
+    public async Task Ask_JsonWithoutOptions_LeavesOptionalFieldsOut()
+    {
+        Assert.Equal(0, await RunAsync("context", "ask", "faq", "What?", "--model", _model, "--json"));
+        Assert.Equal(AnswerHead + "\"finishReason\":\"length\"" + AnswerTail + "\n", Output);
+        Assert.Equal("What?", _granary.Asked?.Prompt.Text);
+    }
+
+    [Fact]
+    public async Task Ask_StreamWithLogProbabilities_PrintsTokensThenTheAnswer()
+    {
+        Assert.Equal(0, await RunAsync("context", "ask", "faq", "--tokens", "1,2", "--model", _model, "--json", "--stream", "--logprobs", "1", "--temperature", "0.5", "--seed=7"));
+        var lines = Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal("""{"event":"token","index":0,"id":5,"text":" corn","logProbability":-0.1}""", lines[0]);
+        Assert.Equal("""{"event":"token","index":1,"id":6,"text":" é","logProbability":-1E-07}""", lines[1]);
+        Assert.Equal(AnswerHead[..^1] + ""","logProbabilities":[-0.1,-1E-07],"topLogProbabilities":[[{"id":5,"logProbability":-0.1}],[{"id":6,"logProbability":-1E-07}]],"finishReason":"length","seed":7""" + AnswerTail, lines[2]);
+        Assert.Equal([1, 2], _granary.Asked?.Prompt.TokenIds ?? []);
+    }
+
+    [Fact]
+    public async Task Ask_LogProbabilitiesInFrontOfThePrompt_TakesNoNumber()
+    {
+        Assert.Equal(0, await RunAsync("context", "ask", "faq", "--logprobs", "What?", "--model", _model, "--json"));
+        Assert.Equal("What?", _granary.Asked?.Prompt.Text);
+        Assert.Equal((true, 0), (_granary.Asked?.Options.LogProbabilities, _granary.Asked?.Options.TopLogProbabilities));
+    }
+
+    [Fact]
+    public async Task Ask_ForPeople_PrintsTheTextAlone()
+    {
+        Assert.Equal(0, await RunAsync("context", "ask", "faq", "What?", "--model", _model));
+        Assert.Equal(" corn é\n", Output);
+    }
+
+    [Fact]
+    public async Task Generate_NoCacheAndStops_ReachTheRequest()
+    {
+        var ids = Path.Combine(_folder, "ids.json");
+        await File.WriteAllTextAsync(ids, "[3, 4]");
+        Assert.Equal(0, await RunAsync("generate", "--model", _model, "--context-tokens", "@" + ids, "--prompt", "P", "--no-cache", "--stop", ".", "--stop=!", "--ignore-eos", "--max-new-tokens", "8", "--json"));
+        Assert.Equal([3, 4], _granary.Generated?.Context.TokenIds ?? []);
+        Assert.Equal([".", "!"], _granary.Generated?.Options.Stop ?? []);
+        Assert.Equal((true, true, 8), (_granary.Generated?.NoCache, _granary.Generated?.Options.IgnoreEos, _granary.Generated?.Options.MaxNewTokens));
+    }
+
+    [Theory]
+    [InlineData("evict", """{"context":"faq","model":"tiny","evicted":true}""")]
+    [InlineData("delete", """{"context":"faq","model":"tiny","deleted":true}""")]
+    public async Task EvictAndDelete_Json_SayWhatHappened(string verb, string document)
+    {
+        Assert.Equal(0, await RunAsync("context", verb, "faq", "--model", _model, "--json"));
+        Assert.Equal(document + "\n", Output);
+    }
+
+    [Fact]
+    public async Task Score_Json_IsTheScoreDocument()
+    {
+        Assert.Equal(0, await RunAsync("context", "score", "faq", "--tokens=1,2", "--model", _model, "--json"));
+        Assert.Equal("""{"tokenIds":[1,2],"logProbabilities":[-0.5,-0.25],"sum":-0.75}""" + "\n", Output);
+    }
+
+    [Fact]
+    public async Task Precompute_OneItemFailed_PrintsTheDocumentAndFails()
+    {
+        _granary.Failures = [new DatasetFailure("line 3", ErrorCodes.DatasetInvalid, "line 3: not JSON at byte 0.")];
+        var file = Path.Combine(_folder, "my set.jsonl");
+        await File.WriteAllTextAsync(file, """{"id":"a","context":"Corn."}""");
+        Assert.Equal(1, await RunAsync("dataset", "precompute", file, "--model", _model, "--json"));
+        Assert.Equal("""{"dataset":"my-set","items":3,"done":1,"failed":1,"skipped":1,"prefilledTokens":9,"storedBytes":42,"seconds":1.5}""" + "\n", Output);
+        Assert.Contains("line 3", Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task DatasetAsk_WritesALineAQuestion_AndReplacesTheFile()
+    {
+        var output = Path.Combine(_folder, "answers.jsonl");
+        await File.WriteAllTextAsync(output, "old");
+        Assert.Equal(0, await RunAsync("dataset", "ask", "d", "--model", _model, "--out", output, "--no-cache", "--json"));
+        Assert.Equal("""{"item":"i1","question":"q1","answers":["corn"],""" + AnswerHead[1..] + "\"finishReason\":\"length\"" + AnswerTail + "\n", await File.ReadAllTextAsync(output));
+        Assert.True(_granary.DatasetAsked?.NoCache);
+        Assert.Equal(["answers.jsonl"], Directory.GetFiles(_folder).Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public async Task Size_Pythia70M_IsTheNotebooksFigure() // golden row S8
+    {
+        Assert.Equal(0, await RunAsync("size", "pythia-70m", "--memory", "80GB", "--json"));
+        Assert.Equal("""[{"model":"pythia-70m","layers":6,"hiddenSize":512,"dtype":"float32","sequenceLength":2048,"bytesPerExample":50331648,"examples":225,"bytesTotal":11324620800,"bytesCumulative":11324620800,"examplesFit":1589}]""" + "\n", Output);
+    }
+
+    [Theory]
+    [InlineData("context", "ask", "faq", "P", "--model", "m", "--keep")]
+    [InlineData("context", "fork", "faq")]
+    [InlineData("context")]
+    [InlineData("nothing")]
+    [InlineData("context", "ask", "faq", "P")]
+    [InlineData("size", "pythia-70m", "--dtype", "int8")]
+    [InlineData("size", "pythia-70m", "--examples", "many")]
+    public async Task Run_WrongUsage_Is2WithOneJsonError(params string[] arguments)
+    {
+        Assert.Equal(2, await RunAsync([.. arguments, "--json"]));
+        Assert.Empty(Output);
+        Assert.StartsWith("""{"error":{"code":"InvalidArgument","message":""", Errors, StringComparison.Ordinal);
+        Assert.Single(Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Theory]
+    [InlineData(2, "context", "show", "../x", "--model", "MODEL")]
+    [InlineData(2, "context", "create", "x", "--model", "MODEL", "--text", "")]
+    [InlineData(2, "context", "create", "x", "--model", "MODEL")]
+    [InlineData(2, "context", "create", "x", "--model", "MODEL", "--text", "a", "--ttl", "soon")]
+    [InlineData(2, "context", "ask", "x", "p", "--model", "MODEL", "--logprobs", "21")]
+    [InlineData(2, "context", "ask", "x", "p", "--model", "MODEL", "--top-p", "1.5")]
+    [InlineData(2, "context", "ask", "x", "--tokens", "1,b", "--model", "MODEL")]
+    [InlineData(2, "size", "pythia-70m", "--sequence-length", "4096")]
+    [InlineData(3, "context", "show", "x", "--model", "no-such-model")]
+    [InlineData(3, "context", "show", "x", "--model", "/no/such/folder")]
+    [InlineData(3, "context", "create", "x", "--model", "MODEL", "--file", "/no/such/file")]
+    [InlineData(3, "dataset", "precompute", "/no/such/file", "--model", "MODEL")]
+    [InlineData(3, "dataset", "status", "none")]
+    [InlineData(4, "tokenize", "MODEL", "text")]
+    public async Task Run_BadInput_HasItsExitCode(int exitCode, params string[] arguments)
+    {
+        Assert.Equal(exitCode, await RunAsync([.. arguments.Select(argument => argument == "MODEL" ? _model : argument)]));
+        Assert.Empty(Output);
+        Assert.StartsWith("granary: ", Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", Errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(ErrorCodes.StoreUnavailable, 1)]
+    [InlineData(ErrorCodes.InvalidName, 2)]
+    [InlineData(ErrorCodes.ContextNotFound, 3)]
+    [InlineData(ErrorCodes.NoWorker, 4)]
+    [InlineData(ErrorCodes.ModelSpecConflict, 5)]
+    public async Task Run_GranaryFails_GivesItsExitCodeAndRemedy(string code, int exitCode)
+    {
+        _granary.Failure = new GranaryException(code, "what", "do this");
+        Assert.Equal(exitCode, await RunAsync("context", "list", "--json"));
+        Assert.Equal($$$"""{"error":{"code":"{{{code}}}","message":"what","remedy":"do this"}}""" + "\n", Errors);
+        Assert.Empty(Output);
+    }
+
+    [Fact]
+    public async Task Run_InferenceFails_GivesItsExitCode()
+    {
+        _granary.Failure = new InferenceException(ErrorCodes.CheckpointInvalid, "what", "do this");
+        Assert.Equal(1, await RunAsync("context", "list"));
+    }
+
+    [Fact]
+    public async Task Run_SomethingUnknownFails_IsInternalWithoutATrace()
+    {
+        _granary.Failure = new InvalidOperationException("odd");
+        Assert.Equal(1, await RunAsync("context", "list", "--json"));
+        Assert.StartsWith("""{"error":{"code":"Internal","message":"InvalidOperationException: odd",""", Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_Cancelled_Is130()
+    {
+        _granary.Failure = new OperationCanceledException();
+        Assert.Equal(130, await RunAsync("context", "list", "--json"));
+        Assert.Contains("\"Cancelled\"", Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Model_NamedBySettings_IsLoadedFromItsPath()
+    {
+        await File.WriteAllTextAsync(Path.Combine(_folder, "appsettings.json"), """{"Granary":{"Models":{"mine":{"Path":"MODEL","Dtype":"bfloat16"}}}}""".Replace("MODEL", _model, StringComparison.Ordinal));
+        Assert.Equal(0, await RunAsync("context", "show", "faq", "--model", "mine", "--json"));
+        Assert.Equal(("mine", _model, "bfloat16"), _granary.Loaded);
+    }
+
+    [Fact]
+    public async Task Help_AnyVerb_IsZeroAndOnOut()
+    {
+        Assert.Equal(0, await RunAsync("context", "ask", "--help"));
+        Assert.Contains("--logprobs", Output, StringComparison.Ordinal);
+    }
+
+    private Task<int> RunAsync(params string[] arguments) =>
+        new GranaryCommand(new CommandSurroundings(_terminal, _granary, _folder, _folder)).RunAsync(arguments, TestContext.Current.CancellationToken);
+}

@@ -1,0 +1,72 @@
+using System.Text.Json.Nodes;
+
+namespace Granary.Cli.Tests.EndToEnd;
+
+/// <summary>The documents of DESIGN §8, keys and their order, from a real silo.</summary>
+public sealed class DocumentTests(SharedSilo silo) : IClassFixture<SharedSilo>
+{
+    private static readonly string[] ContextKeys = ["context", "model", "state", "version", "tokens", "pages", "storedBytes", "resident", "created", "expires", "labels", "parent"];
+
+    [Fact]
+    public async Task Context_CreateShowListEvictDelete_PrintTheirDocuments()
+    {
+        var created = (await silo.RunAsync("context", "create", "life", "--model=" + Workplace.SampleModel, "--text=The mayor of Aldwick is Clara.", "--stream")).Succeeded();
+        var events = created.Output.TrimEnd('\n').Split('\n')[..^1].Select(line => JsonNode.Parse(line)).ToList();
+        Assert.NotEmpty(events);
+        Assert.All(events, step => Assert.Equal("progress", (string?)step?["event"]));
+        Assert.Equal(ContextKeys, Keys(created.Result).Take(ContextKeys.Length));
+
+        var shown = (await silo.RunAsync("context", "show", "life", "--model", Workplace.SampleModel)).Succeeded().Result;
+        Assert.Equal(ContextKeys, Keys(shown));
+        Assert.Equal(("stored", true), ((string?)shown["state"], (bool?)shown["resident"]));
+        var listed = (await silo.RunAsync("context", "list")).Succeeded().Result.AsArray().Single(context => (string?)context?["context"] == "life");
+        Assert.Equal(ContextKeys, Keys(listed));
+
+        Assert.True((bool?)(await silo.RunAsync("context", "evict", "life", "--model", Workplace.SampleModel)).Succeeded().Result["evicted"]);
+        // Pages are shared by their content: another test with this text would keep them resident.
+        var answer = (await AskAsync("life", "--max-new-tokens", "2")).Succeeded().Result;
+        Assert.True((int?)shown["tokens"] == (int?)answer["usage"]?["restoredTokens"], answer.ToJsonString());
+        Assert.True((bool?)(await silo.RunAsync("context", "delete", "life", "--model", Workplace.SampleModel)).Succeeded().Result["deleted"]);
+        (await silo.RunAsync("context", "show", "life", "--model", Workplace.SampleModel)).Refused(3, "ContextNotFound", "life");
+    }
+
+    [Fact]
+    public async Task Ask_Streamed_PrintsTokensThenTheAnswerDocument()
+    {
+        (await silo.RunAsync("context", "create", "asked", "--model", Workplace.SampleModel, "--text", "The herd of Kelwick is horses.")).Succeeded();
+        var run = (await AskAsync("asked", "--max-new-tokens", "5", "--ignore-eos", "--logprobs", "2", "--stream", "--temperature", "0.7", "--seed", "9")).Succeeded();
+        var events = run.Output.TrimEnd('\n').Split('\n')[..^1].Select(line => JsonNode.Parse(line)).ToList();
+        var answer = run.Result;
+        Assert.Equal(
+            ["context", "model", "version", "numerics", "exact", "text", "tokenIds", "logProbabilities", "topLogProbabilities", "finishReason", "seed", "usage", "firstTokenSeconds", "plan", "seam"],
+            Keys(answer));
+        Assert.Equal(["contextTokens", "promptTokens", "residentTokens", "restoredTokens", "recomputedTokens", "decodedTokens"], Keys(answer["usage"]));
+        Assert.Equal(["decision", "reason"], Keys(answer["plan"]));
+        var usage = answer["usage"] ?? throw new InvalidOperationException("No usage.");
+        Assert.Equal((int?)usage["contextTokens"], (int?)usage["residentTokens"] + (int?)usage["restoredTokens"] + (int?)usage["recomputedTokens"]);
+        Assert.Equal(answer["tokenIds"]?.ToJsonString(), new JsonArray([.. events.Select(token => token?["id"]?.DeepClone())]).ToJsonString());
+        Assert.Equal((string?)answer["text"], string.Concat(events.Select(token => (string?)token?["text"])));
+        Assert.Equal(9, (long?)answer["seed"]);
+
+        var plain = (await AskAsync("asked", "--max-new-tokens", "1")).Succeeded().Result;
+        Assert.Equal(
+            ["context", "model", "version", "numerics", "exact", "text", "tokenIds", "finishReason", "usage", "firstTokenSeconds", "plan", "seam"],
+            Keys(plain));
+    }
+
+    [Fact]
+    public async Task Score_PrintsItsDocument()
+    {
+        (await silo.RunAsync("context", "create", "scored", "--model", Workplace.SampleModel, "--text", "The herd of Kelwick is")).Succeeded();
+        var score = (await silo.RunAsync("context", "score", "scored", " horses", "--model", Workplace.SampleModel)).Succeeded().Result;
+        Assert.Equal(["tokenIds", "logProbabilities", "sum"], Keys(score));
+    }
+
+    [Fact]
+    public async Task Help_IsZero() => Assert.Equal(0, (await silo.RunAsync("context", "--help")).ExitCode);
+
+    private static IEnumerable<string> Keys(JsonNode? document) => document?.AsObject().Select(field => field.Key) ?? [];
+
+    private Task<CommandRun> AskAsync(string name, params string[] options) =>
+        silo.RunAsync(["context", "ask", name, "\nQuestion: What is the herd of Kelwick?\nAnswer:", "--model", Workplace.SampleModel, .. options]);
+}

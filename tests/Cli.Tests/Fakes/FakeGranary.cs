@@ -1,0 +1,168 @@
+using Granary.Cli.Arguments;
+using Granary.Cli.Sessions;
+using Granary.Client;
+using Granary.Client.Datasets;
+using Granary.Contexts;
+using Granary.Datasets;
+using Granary.Errors;
+using Granary.Models;
+using Microsoft.Extensions.Logging;
+
+namespace Granary.Cli.Tests.Fakes;
+
+/// <summary>A client, its session and its factory in one, all in memory: answers are given, requests are kept.</summary>
+internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryClient
+{
+    public static readonly ContextDescription Faq = new()
+    {
+        Context = "faq",
+        Model = "tiny",
+        State = "stored",
+        Version = 1,
+        Tokens = 3,
+        Pages = 1,
+        StoredBytes = 42,
+        Resident = true,
+        Created = new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero),
+        Labels = [],
+    };
+
+    public Exception? Failure { get; set; }
+
+    public AskRequest? Asked { get; private set; }
+
+    public GenerateRequest? Generated { get; private set; }
+
+    public CreateContextRequest? Created { get; private set; }
+
+    public DatasetAskRequest? DatasetAsked { get; private set; }
+
+    public (string Id, string Folder, string Dtype)? Loaded { get; private set; }
+
+    public DatasetFailure[] Failures { get; set; } = [];
+
+    public IGranaryClient Client => this;
+
+    public static Answer AnswerOf(GenerationOptions options) => new()
+    {
+        Context = "faq",
+        Model = "tiny",
+        Version = 1,
+        Numerics = "n1",
+        Exact = true,
+        Text = " corn é",
+        TokenIds = [5, 6],
+        LogProbabilities = options.LogProbabilities ? [-0.1, -1e-7] : null,
+        TopLogProbabilities = options.TopLogProbabilities > 0 ? [[new TokenAlternative(5, -0.1)], [new TokenAlternative(6, -1e-7)]] : null,
+        FinishReason = "length",
+        Seed = options.Temperature > 0 ? options.Seed : null,
+        Usage = new AnswerUsage(3, 2, 3, 0, 0, 2),
+        FirstTokenSeconds = 0.25,
+        Plan = new AnswerPlan("resident", "all pages are resident"),
+        Seam = "same",
+    };
+
+    public Task<IGranarySession> OpenAsync(Settings settings, Action<ILoggingBuilder> logging, CancellationToken cancellationToken) =>
+        Failure is { } failure ? throw failure : Task.FromResult<IGranarySession>(this);
+
+    public Task ServeAsync(Settings settings, Action<ILoggingBuilder> logging, Action<string> ready, CancellationToken cancellationToken)
+    {
+        ready("ready");
+        return Task.CompletedTask;
+    }
+
+    public Task<int> RunSelfAsync(IReadOnlyList<string> arguments, Action<string> error, CancellationToken cancellationToken) => Task.FromResult(0);
+
+    public Task LoadModelAsync(string modelId, string folder, string dtype, CancellationToken cancellationToken)
+    {
+        Loaded = (modelId, folder, dtype);
+        return Task.CompletedTask;
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    public IGranaryContext Context(string model, string name, string? tenant) => new FakeContext(this, new ContextId(tenant ?? "default", model, name));
+
+    public IAsyncEnumerable<ContextDescription> ListContextsAsync(string? model, string? tenant, CancellationToken cancellationToken) => new[] { Faq }.ToAsyncEnumerable();
+
+    public IAsyncEnumerable<AnswerPart> GenerateAsync(string model, GenerateRequest request, string? tenant, CancellationToken cancellationToken)
+    {
+        Generated = request;
+        return Parts(request.Options);
+    }
+
+    public IGranaryDataset Dataset(string name, string? tenant) => new FakeDataset(this, new DatasetId(tenant ?? "default", name));
+
+    public Task<IReadOnlyList<ModelDescription>> ListModelsAsync(string? tenant, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<ModelDescription>>([]);
+
+    private static IAsyncEnumerable<AnswerPart> Parts(GenerationOptions options) => new AnswerPart[]
+    {
+        new(new AnswerToken(0, 5, " corn", options.LogProbabilities ? -0.1 : null), null),
+        new(new AnswerToken(1, 6, " é", options.LogProbabilities ? -1e-7 : null), null),
+        new(null, AnswerOf(options)),
+    }.ToAsyncEnumerable();
+
+    private sealed class FakeContext(FakeGranary granary, ContextId id) : IGranaryContext
+    {
+        public ContextId Id => id;
+
+        public IAsyncEnumerable<ContextProgress> CreateAsync(CreateContextRequest request, CancellationToken cancellationToken)
+        {
+            granary.Created = request;
+            return new ContextProgress[]
+            {
+                new(ContextStage.Accepted, 0, 3),
+                new(ContextStage.Stored, 3, 3, new ContextCreated(Faq with { TruncatedTokens = 4 }, false, 3, 0, 42, 0.1)),
+            }.ToAsyncEnumerable();
+        }
+
+        public Task<ContextDescription> GetAsync(CancellationToken cancellationToken) => Task.FromResult(Faq);
+
+        public IAsyncEnumerable<AnswerPart> AskAsync(AskRequest request, CancellationToken cancellationToken)
+        {
+            granary.Asked = request;
+            return Parts(request.Options);
+        }
+
+        public Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken) => Task.FromResult(new ScoreResult([1, 2], [-0.5, -0.25], -0.75));
+
+        public Task<bool> EvictAsync(CancellationToken cancellationToken) => Task.FromResult(true);
+
+        public Task DeleteAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
+    private sealed class FakeDataset(FakeGranary granary, DatasetId id) : IGranaryDataset
+    {
+        public DatasetId Id => id;
+
+        private DatasetStatus Status => new()
+        {
+            Dataset = id.Name,
+            Model = "tiny",
+            Items = 2 + granary.Failures.Length,
+            Done = 1,
+            Failed = granary.Failures.Length,
+            Skipped = 1,
+            PrefilledTokens = 9,
+            StoredBytes = 42,
+            Seconds = 1.5,
+            Failures = granary.Failures,
+            Ended = true,
+        };
+
+        public IAsyncEnumerable<DatasetStatus> PrecomputeAsync(DatasetSource source, string model, string? modelFolder, CancellationToken cancellationToken) =>
+            new[] { Status with { Ended = false }, Status }.ToAsyncEnumerable();
+
+        public Task<DatasetStatus> GetStatusAsync(CancellationToken cancellationToken) =>
+            id.Name == "none" ? throw new GranaryException(ErrorCodes.DatasetNotFound, "no 'none'", "precompute it") : Task.FromResult(Status);
+
+        public IAsyncEnumerable<DatasetAnswer> AskAsync(DatasetAskRequest request, CancellationToken cancellationToken)
+        {
+            granary.DatasetAsked = request;
+            return new DatasetAnswer[]
+            {
+                new("i1", new DatasetQuestion("q1", "What?", ["corn"]), AnswerOf(request.Options), null),
+            }.ToAsyncEnumerable();
+        }
+    }
+}
