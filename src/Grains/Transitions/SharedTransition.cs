@@ -7,7 +7,7 @@ namespace Granary.Grains.Transitions;
 /// Not thread-safe: it lives on its grain's scheduler. A caller's cancellation only leaves it; the last one leaving cancels it, until
 /// <see cref="OutliveCallers"/> has been called.
 /// </remarks>
-internal sealed class SharedTransition<TProgress, TResult> : IDisposable
+internal sealed class SharedTransition<TProgress, TResult>
 {
     private readonly CancellationTokenSource _stopping;
     private readonly List<TProgress> _progress = [];
@@ -73,7 +73,13 @@ internal sealed class SharedTransition<TProgress, TResult> : IDisposable
     }
 
     /// <summary>Cancels the work for everybody.</summary>
-    public void Cancel() => _stopping.Cancel();
+    public void Cancel()
+    {
+        if (!IsCompleted)
+        {
+            _stopping.Cancel();
+        }
+    }
 
     /// <summary>Joins the work and follows its progress, from the start.</summary>
     public async IAsyncEnumerable<TProgress> WatchAsync([EnumeratorCancellation] CancellationToken cancellationToken)
@@ -122,16 +128,21 @@ internal sealed class SharedTransition<TProgress, TResult> : IDisposable
         }
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => _stopping.Dispose();
-
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private async Task<TResult> RunAsync(Func<SharedTransition<TProgress, TResult>, CancellationToken, Task<TResult>> work)
     {
         // The starter has to be able to join before the work can end or report.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        return await work(this, _stopping.Token);
+        try
+        {
+            return await work(this, _stopping.Token);
+        }
+        finally
+        {
+            // Its registration with the activation's own source would live as long as the activation.
+            _stopping.Dispose();
+        }
     }
 
     private void Leave()
@@ -143,9 +154,9 @@ internal sealed class SharedTransition<TProgress, TResult> : IDisposable
 
         _held?.Dispose();
         _held = null;
-        if (!_outlivesCallers && !IsCompleted)
+        if (!_outlivesCallers)
         {
-            _stopping.Cancel();
+            Cancel();
         }
     }
 
