@@ -14,5 +14,4 @@ internal static class EventIds
     public const int DatasetRunStarted = 3050;
     public const int DatasetRunEnded = 3051;
     public const int DatasetItemFailed = 3052;
-    public const int DatasetShardFailed = 3053;
 }

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Diagnostics.Metrics;
 
 namespace Granary.Grains.Telemetry;
@@ -7,8 +6,6 @@ namespace Granary.Grains.Telemetry;
 internal static class Instruments
 {
     private static readonly Meter Meter = new("Granary");
-
-    public static readonly ActivitySource Activities = new("Granary");
 
     public static readonly Counter<long> QueriedTokens = Meter.CreateCounter<long>("granary.prefix.queried_tokens", "{token}");
     public static readonly Counter<long> HitTokens = Meter.CreateCounter<long>("granary.prefix.hit_tokens", "{token}");

@@ -1,0 +1,222 @@
+using Granary.Contexts;
+using Granary.Errors;
+using Granary.Grains.Errors;
+using Granary.Grains.Residency;
+using Granary.Grains.Transitions;
+using Granary.Inference.Pages;
+using Granary.Storage.Chunks;
+using Granary.Storage.Manifests;
+
+namespace Granary.Grains.Contexts;
+
+internal sealed partial class ContextGrain
+{
+    // A context that is reclaimed again and again between its restore and its reader: the budget is far too small for the load.
+    private const int MostAdmissionAttempts = 16;
+
+    // Nothing is held while bytes are waited for, and a restore starts only with its bytes in hand: two asks cannot wait for each other (invariant 10).
+    private async Task<PageGrant> GrantAsync(ContextManifest manifest, long tailBytes, bool batch, CancellationToken cancellationToken)
+    {
+        var pageBytes = Model.Loaded.Layout.BytesPerToken * manifest.TokenIds.Length;
+        FillOutcome? joined = null;
+        for (var attempt = 0; attempt < MostAdmissionAttempts; attempt++)
+        {
+            if (_create is { IsRunning: true } creation)
+            {
+                await AwaitResidentAsync(creation, cancellationToken);
+            }
+
+            if (_restore is { IsRunning: true } running)
+            {
+                joined = await running.JoinAsync(cancellationToken);
+            }
+
+            if (_lease is { IsResident: true })
+            {
+                var tail = await registry.Budget.AdmitAsync(tailBytes, batch, cancellationToken);
+                if (IsCurrent(manifest) && _lease?.TryRead() is { } reader)
+                {
+                    return joined is null ? PageGrant.Resident(reader, tail, manifest.TokenIds.Length) : Restored(reader, tail, joined);
+                }
+
+                tail.Dispose();
+                RequireCurrent(manifest);
+            }
+
+            var both = await registry.Budget.AdmitAsync(pageBytes + tailBytes, batch, cancellationToken);
+            try
+            {
+                using var forPages = both.Take(pageBytes);
+                var chain = await ChainOfAsync(manifest, cancellationToken);
+                RequireCurrent(manifest);
+                if (_lease?.TryRead() is { } reader)
+                {
+                    return PageGrant.Resident(reader, both, manifest.TokenIds.Length);
+                }
+
+                if (_restore is not { IsRunning: true })
+                {
+                    var reservation = forPages.Take(pageBytes);
+                    _restore = SharedTransition<int, FillOutcome>.Start(
+                        (transition, stopping) => RestoreAsync(transition, manifest, chain, reservation, batch, stopping), _stopping.Token);
+                }
+
+                forPages.Dispose(); // the restore that runs has its own
+                // Taken before leaving: between the two, another ask that waits for bytes would have the pages reclaimed.
+                var (outcome, taken) = await _restore.JoinAsync(outcome => (outcome, IsCurrent(manifest) ? _lease?.TryRead() : null), cancellationToken);
+                if (taken is not null)
+                {
+                    return Restored(taken, both, outcome);
+                }
+
+                RequireCurrent(manifest);
+            }
+            catch
+            {
+                both.Dispose();
+                throw;
+            }
+
+            both.Dispose();
+        }
+
+        throw new GranaryException(
+            ErrorCodes.KvBudgetExceeded,
+            $"'{Key}' was reclaimed {MostAdmissionAttempts} times before it could be read: more contexts are asked at once than the budget of {registry.Budget.TotalBytes} bytes holds.",
+            "Ask fewer contexts at once, or raise Granary:Residency:BudgetBytes.");
+    }
+
+    private static PageGrant Restored(LeaseReader reader, KvReservation tail, FillOutcome outcome) =>
+        PageGrant.Of(reader, tail, outcome, outcome.Decision switch
+        {
+            "resident" => "every page is in device memory",
+            "load" => "every page is stored, and stored pages are loaded",
+            _ => "missing pages are recomputed",
+        });
+
+    // An ask answers for the version that it was checked against, or not at all.
+    private void RequireCurrent(ContextManifest manifest)
+    {
+        if (!IsCurrent(manifest))
+        {
+            throw new GranaryException(ErrorCodes.ContextConflict, $"'{Key}' was changed or deleted while it was asked.", "Ask again.");
+        }
+    }
+
+    private static async Task AwaitResidentAsync(SharedTransition<ContextProgress, ContextCreated> creation, CancellationToken cancellationToken)
+    {
+        await foreach (var progress in creation.WatchAsync(cancellationToken))
+        {
+            if (progress.Stage >= ContextStage.Resident)
+            {
+                break;
+            }
+        }
+    }
+
+    private async Task<FillOutcome> RestoreAsync(
+        SharedTransition<int, FillOutcome> transition, ContextManifest manifest, ChunkIdentity[] chain, KvReservation reservation, bool batch, CancellationToken stopping)
+    {
+        using var bytes = reservation;
+        var lease = registry.Open(activation, reclaimFirst: false);
+        var filling = lease.BeginFill();
+        try
+        {
+            var checksums = manifest.Chunks.GetValueOrDefault(Model.Numerics)?.ToDictionary(static chunk => chunk.Hash, static chunk => chunk.Checksum);
+            var outcome = await filler.FillAsync(
+                lease,
+                new FillRequest
+                {
+                    Model = Model,
+                    Worker = Worker,
+                    Chain = chain,
+                    Checksums = checksums ?? [],
+                    Reservation = bytes,
+                    Persist = true,
+                    ExpectStored = manifest.State == ManifestStates.Stored && checksums is not null,
+                    Batch = batch,
+                },
+                static _ => { },
+                stopping);
+            Adopt(lease, chain, manifest);
+            transition.HoldForCallers(filling);
+            _ = LogFailedRepairsAsync(outcome.Writes);
+            return outcome;
+        }
+        catch
+        {
+            lease.Close();
+            filling.Dispose();
+            throw;
+        }
+    }
+
+    // The answer does not wait for repairs: their pages are in memory, and a page that stays missing is computed again.
+    private async Task LogFailedRepairsAsync(List<Task<PageWrite>> writes)
+    {
+        try
+        {
+            await Task.WhenAll(writes);
+        }
+        catch (Exception e) when (ErrorEdge.IsForeign(e))
+        {
+            Log.RepairFailed(logger, Id, e.Message);
+        }
+    }
+
+    private async Task<PageGrant> ComputePrivatelyAsync(
+        ChunkIdentity[] chain, long tailBytes, bool isPrivate, bool batch, string reason, CancellationToken cancellationToken)
+    {
+        var pageBytes = chain.Sum(chunk => Model.Loaded.Layout.BytesPerToken * chunk.Count);
+        var both = await registry.Budget.AdmitAsync(pageBytes + tailBytes, batch, cancellationToken);
+        try
+        {
+            using var forPages = both.Take(pageBytes);
+            var lease = registry.Open(activation, reclaimFirst: true);
+            var reader = lease.BeginFill();
+            try
+            {
+                var outcome = await filler.FillAsync(
+                    lease,
+                    new FillRequest { Model = Model, Worker = Worker, Chain = chain, Reservation = forPages, Private = isPrivate, Batch = batch },
+                    static _ => { },
+                    cancellationToken);
+                return isPrivate
+                    ? PageGrant.Of(reader, both, outcome, reason) with { Decision = "none" }
+                    : PageGrant.Of(reader, both, outcome, "resident and stored pages are used, the others computed");
+            }
+            catch
+            {
+                reader.Dispose();
+                throw;
+            }
+            finally
+            {
+                // The reader keeps the pages; with it they go.
+                lease.Close();
+            }
+        }
+        catch
+        {
+            both.Dispose();
+            throw;
+        }
+    }
+
+    private async Task<ChunkIdentity[]> ChainOfAsync(ContextManifest manifest, CancellationToken cancellationToken) =>
+        _chain is { } known && IsCurrent(manifest) ? known : await GetChainAsync(manifest.TokenIds, cancellationToken);
+
+    private void Adopt(ContextLease lease, ChunkIdentity[] chain, ContextManifest manifest)
+    {
+        if (!IsCurrent(manifest))
+        {
+            // Deleted or made anew meanwhile: these pages are nobody's.
+            lease.Close();
+            return;
+        }
+
+        _lease?.Close();
+        (_lease, _chain) = (lease, chain);
+        resident.Note(Key, lease);
+    }
+}
