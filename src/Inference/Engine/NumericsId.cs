@@ -11,7 +11,7 @@ namespace Granary.Inference.Engine;
 public sealed record NumericsId
 {
     // Raised by hand when a change to this library changes a bit of any result.
-    private const int EngineVersion = 1;
+    private const int EngineVersion = 2;
 
     private NumericsId(string id, IReadOnlyDictionary<string, string> parts) => (Id, Parts) = (id, parts);
 
