@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Buffers.Binary;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
@@ -197,28 +196,6 @@ public sealed class ChunkStoreTests : IDisposable
     }
 
     [Fact]
-    public async Task WriteAsync_MemoryIsNative_IsNotCopiedByTheStoreOfChunks()
-    {
-        using var memory = new NativeMemory(64 * 1024 * 1024);
-        var shape = new ChunkShape(8, 32, 64, "float32");
-        var page = Pages.Of(512, 512, shape: shape)[0];
-        Assert.Equal(memory.Memory.Length, page.KvBytes);
-        memory.Memory.Span[12345] = 67;
-        var chunks = new ChunkStore(new FolderObjectStore(_folder.FullName, TimeProvider.System));
-        await chunks.WriteAsync(page with { Tenant = "warm" }, memory.Memory, Stopping);
-        var before = GC.GetTotalAllocatedBytes(precise: true);
-
-        var written = await chunks.WriteAsync(page, memory.Memory, Stopping);
-        memory.Memory.Span.Clear();
-        var read = await chunks.ReadAsync(page, written.Checksum, memory.Memory, Stopping);
-
-        Assert.Null(read.Fault);
-        Assert.Equal(67, memory.Memory.Span[12345]);
-        // Other tests run beside this one; a copy of the KV would be 64 MiB.
-        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 60L << 20);
-    }
-
-    [Fact]
     public async Task WriteAsync_PageHasAnotherLength_Throws() =>
         await Assert.ThrowsAsync<ArgumentException>(() => _chunks.WriteAsync(Pages.Of(3)[0], new byte[5], Stopping));
 
@@ -245,21 +222,5 @@ public sealed class ChunkStoreTests : IDisposable
         byte[] data = [.. kv, .. MemoryMarshal.AsBytes(page.TokenIds.Span)];
         Assert.Equal(data, file[start..]);
         Assert.Equal(Convert.ToHexStringLower(XxHash128.Hash(data)), checksum);
-    }
-
-    private sealed unsafe class NativeMemory(int length) : MemoryManager<byte>
-    {
-        private readonly byte* _pointer = (byte*)System.Runtime.InteropServices.NativeMemory.AllocZeroed((nuint)length);
-
-        public override Span<byte> GetSpan() => new(_pointer, length);
-
-        public override MemoryHandle Pin(int elementIndex = 0) => new(_pointer + elementIndex);
-
-        public override void Unpin()
-        {
-            // Native memory does not move.
-        }
-
-        protected override void Dispose(bool disposing) => System.Runtime.InteropServices.NativeMemory.Free(_pointer);
     }
 }
