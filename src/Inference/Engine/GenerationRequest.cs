@@ -71,7 +71,7 @@ internal sealed class GenerationRequest : ModelRequest<GenerationResult>
         return _finishReason is not null;
     }
 
-    private void Emit(ReadOnlySpan<double> logits)
+    private void Emit(LogitRow logits)
     {
         var options = _work.Options;
         var id = _sampler.Choose(logits, _work.Tail.Start + _work.Tail.Count);
@@ -80,7 +80,7 @@ internal sealed class GenerationRequest : ModelRequest<GenerationResult>
         ScoredToken[]? top = null;
         if (options.LogProbabilities || options.TopLogProbabilities > 0)
         {
-            var normalizer = LogProbabilities.Normalizer(logits);
+            var normalizer = logits.Normalizer();
             score = logits[id] - normalizer;
             _logProbabilities.Add(logits[id] - normalizer);
             top = LogProbabilities.Top(logits, normalizer, options.TopLogProbabilities);

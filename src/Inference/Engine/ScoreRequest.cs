@@ -69,7 +69,7 @@ internal sealed class ScoreRequest : ModelRequest<double[]>
         for (var row = 0; row < logits.Rows; row++)
         {
             var read = _reader.Read(logits, row, position + row);
-            _scores.Add(read[_continuation[_scores.Count]] - LogProbabilities.Normalizer(read));
+            _scores.Add(read[_continuation[_scores.Count]] - read.Normalizer());
         }
 
         return _scores.Count == _continuation.Length;

@@ -8,36 +8,16 @@ public readonly record struct ScoredToken(int Id, double LogProbability);
 /// <summary>Log-softmax of raw logits, in double, before temperature and cuts.</summary>
 internal static class LogProbabilities
 {
-    /// <summary>Gets what is subtracted from a logit to make it a log-probability.</summary>
-    /// <param name="logits">[vocab], finite.</param>
-    /// <returns>log of the sum of exponentials.</returns>
-    public static double Normalizer(ReadOnlySpan<double> logits)
-    {
-        var highest = logits[0];
-        foreach (var logit in logits)
-        {
-            highest = Math.Max(highest, logit);
-        }
-
-        var sum = 0.0;
-        foreach (var logit in logits)
-        {
-            sum += Math.Exp(logit - highest);
-        }
-
-        return highest + Math.Log(sum);
-    }
-
     /// <summary>Gets the likeliest tokens.</summary>
     /// <param name="logits">[vocab], finite.</param>
-    /// <param name="normalizer">What <see cref="Normalizer"/> gave.</param>
+    /// <param name="normalizer">What <see cref="LogitRow.Normalizer"/> gave.</param>
     /// <param name="count">How many, at most the vocabulary.</param>
     /// <returns>Likeliest first, ties by lowest id.</returns>
-    public static ScoredToken[] Top(ReadOnlySpan<double> logits, double normalizer, int count)
+    public static ScoredToken[] Top(LogitRow logits, double normalizer, int count)
     {
-        var top = new ScoredToken[Math.Min(count, logits.Length)];
+        var top = new ScoredToken[Math.Min(count, logits.Count)];
         var filled = 0;
-        for (var id = 0; id < logits.Length && top.Length > 0; id++)
+        for (var id = 0; id < logits.Count && top.Length > 0; id++)
         {
             var score = logits[id] - normalizer;
             if (filled == top.Length && !(score > top[^1].LogProbability))

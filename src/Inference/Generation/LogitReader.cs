@@ -2,28 +2,25 @@ using Granary.Inference.Engine;
 
 namespace Granary.Inference.Generation;
 
-/// <summary>Brings a row of logits to the host.</summary>
+/// <summary>Hands out rows of logits that are finite.</summary>
 internal sealed class LogitReader(int vocabulary)
 {
-    private readonly double[] _row = new double[vocabulary];
+    private float[] _widened = [];
 
     /// <summary>Reads a row.</summary>
     /// <param name="logits">The step's.</param>
     /// <param name="row">Which row.</param>
     /// <param name="position">The absolute position of the row's token, for the message.</param>
-    /// <returns>[vocab], every logit as it is, valid until the next read.</returns>
+    /// <returns>[vocab], every logit as it is, valid until the next read or the step's end.</returns>
     /// <exception cref="Errors.InferenceException"><c>NonFiniteLogits</c>: NaN or infinity.</exception>
-    public ReadOnlySpan<double> Read(StepLogits logits, int row, long position)
+    public LogitRow Read(StepLogits logits, int row, long position)
     {
-        logits.Widen(row, _row);
-        foreach (var logit in _row)
+        if (logits.NeedsWidening && _widened.Length == 0)
         {
-            if (!double.IsFinite(logit))
-            {
-                throw EngineErrors.NonFinite(position);
-            }
+            _widened = new float[vocabulary];
         }
 
-        return _row;
+        var read = logits.Row(row, _widened);
+        return read.IsFinite ? read : throw EngineErrors.NonFinite(position);
     }
 }

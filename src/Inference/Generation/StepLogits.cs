@@ -26,42 +26,35 @@ internal readonly struct StepLogits
     /// <summary>Gets the rows.</summary>
     public int Rows { get; }
 
-    /// <summary>Widens a row.</summary>
+    /// <summary>Gets whether the logits are bfloat16.</summary>
+    public bool NeedsWidening => _tensor?.dtype == ScalarType.BFloat16;
+
+    /// <summary>Gets a row.</summary>
     /// <param name="row">Which.</param>
-    /// <param name="target">[vocab].</param>
-    public void Widen(int row, Span<double> target)
+    /// <param name="widened">[vocab]; used where the logits are bfloat16, and then what the result lies in.</param>
+    /// <returns>[vocab].</returns>
+    public LogitRow Row(int row, Span<float> widened)
     {
         if (_tensor is null)
         {
-            Widen(_rows[_first + row], target);
-            return;
+            return new LogitRow(_rows[_first + row]);
         }
 
-        using var view = _tensor.select(0, row); // [vocab]
+        using var view = _tensor.select(0, row); // [vocab], in the tensor's own memory
         switch (view.dtype)
         {
             case ScalarType.Float64:
-                MemoryMarshal.Cast<byte, double>(view.bytes).CopyTo(target);
-                break;
+                return new LogitRow(MemoryMarshal.Cast<byte, double>(view.bytes));
             case ScalarType.Float32:
-                Widen(MemoryMarshal.Cast<byte, float>(view.bytes), target);
-                break;
+                return new LogitRow(MemoryMarshal.Cast<byte, float>(view.bytes));
             default:
                 var halves = MemoryMarshal.Cast<byte, ushort>(view.bytes);
-                for (var id = 0; id < target.Length; id++)
+                for (var id = 0; id < widened.Length; id++)
                 {
-                    target[id] = BitConverter.UInt32BitsToSingle((uint)halves[id] << 16); // bfloat16 is float32's upper half
+                    widened[id] = BitConverter.UInt32BitsToSingle((uint)halves[id] << 16); // bfloat16 is float32's upper half
                 }
 
-                break;
-        }
-    }
-
-    private static void Widen(ReadOnlySpan<float> row, Span<double> target)
-    {
-        for (var id = 0; id < target.Length; id++)
-        {
-            target[id] = row[id];
+                return new LogitRow(widened);
         }
     }
 }

@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace Granary.Inference.Generation;
 
 /// <summary>Chooses a token from a row of logits, on the host in float32. Ties go to the lowest id.</summary>
@@ -11,42 +13,30 @@ internal sealed class TokenSampler(SamplingOptions options)
     /// <param name="logits">[vocab], finite.</param>
     /// <param name="position">The absolute position of the chosen token.</param>
     /// <returns>A token id.</returns>
-    public int Choose(ReadOnlySpan<double> logits, long position)
+    public int Choose(LogitRow logits, long position)
     {
-        var best = Best(logits);
+        var best = logits.Best;
         if (options.Temperature == 0)
         {
             return best;
         }
 
-        if (_weights.Length != logits.Length)
+        if (_weights.Length != logits.Count)
         {
-            _weights = new float[logits.Length];
-            _order = new int[logits.Length];
+            _weights = new float[logits.Count];
+            _order = new int[logits.Count];
         }
 
-        var (temperature, highest) = ((float)options.Temperature, (float)logits[best]);
-        for (var id = 0; id < logits.Length; id++)
+        logits.CopyTo(_weights);
+        TensorPrimitives.Subtract(_weights, (float)logits[best], _weights);
+        TensorPrimitives.Divide(_weights, (float)options.Temperature, _weights);
+        TensorPrimitives.Exp<float>(_weights, _weights);
+        for (var id = 0; id < _order.Length; id++)
         {
-            _weights[id] = MathF.Exp(((float)logits[id] - highest) / temperature);
             _order[id] = id;
         }
 
         return Draw(Candidates(), KeyedRandom.Draw(options.Seed, position));
-    }
-
-    private static int Best(ReadOnlySpan<double> logits)
-    {
-        var best = 0;
-        for (var id = 1; id < logits.Length; id++)
-        {
-            if (logits[id] > logits[best])
-            {
-                best = id;
-            }
-        }
-
-        return best;
     }
 
     // Likeliest first where something is cut, in the order of ids otherwise: sorting a vocabulary costs more than drawing from it.

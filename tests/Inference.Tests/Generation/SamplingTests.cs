@@ -5,8 +5,56 @@ namespace Granary.Inference.Tests.Generation;
 public sealed class SamplingTests
 {
     [Fact]
-    public void Choose_Greedy_TiesGoToTheLowestId() =>
-        Assert.Equal(1, new TokenSampler(new SamplingOptions { MaxNewTokens = 1 }).Choose([0, 3, 3, -1], 0));
+    public void Choose_Greedy_TiesGoToTheLowestId()
+    {
+        var sampler = new TokenSampler(new SamplingOptions { MaxNewTokens = 1 });
+        Assert.Equal(1, sampler.Choose(new LogitRow([0f, 3, 3, -1]), 0));
+        Assert.Equal(1, sampler.Choose(new LogitRow([0.0, 3, 3, -1]), 0));
+        Assert.Equal(1, sampler.Choose(new LogitRow([-1f, -0f, 0, -1]), 0));
+    }
+
+    [Fact]
+    public void Choose_Float32OrFloat64Row_SameChoices()
+    {
+        var random = new Random(5);
+        for (var round = 0; round < 50; round++)
+        {
+            var singles = Enumerable.Range(0, 1000).Select(_ => (float)(random.NextDouble() * 8)).ToArray();
+            var doubles = Array.ConvertAll(singles, static logit => (double)logit);
+            var options = new SamplingOptions { MaxNewTokens = 1, Temperature = round % 2, TopK = 1 + (round * 7), TopP = 0.9, Seed = round };
+
+            Assert.Equal(new TokenSampler(options).Choose(new LogitRow(doubles), round), new TokenSampler(options).Choose(new LogitRow(singles), round));
+            Assert.Equal(new LogitRow(doubles).Normalizer(), new LogitRow(singles).Normalizer());
+        }
+    }
+
+    [Fact]
+    public void Choose_AfterTheFirst_AllocatesNothing()
+    {
+        var sampler = new TokenSampler(new SamplingOptions { MaxNewTokens = 1, Temperature = 0.8, Seed = 1 });
+        var logits = Enumerable.Range(0, 5000).Select(static id => id % 97 * 0.1f).ToArray();
+        sampler.Choose(new LogitRow(logits), 0);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        for (var position = 1; position < 100; position++)
+        {
+            sampler.Choose(new LogitRow(logits), position);
+        }
+
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    [InlineData(float.NegativeInfinity)]
+    public void IsFinite_OneLogitIsNot_False(float logit)
+    {
+        var logits = new float[777];
+        Assert.True(new LogitRow(logits).IsFinite);
+        logits[700] = logit;
+        Assert.False(new LogitRow(logits).IsFinite);
+        Assert.False(new LogitRow(Array.ConvertAll(logits, static value => (double)value)).IsFinite);
+    }
 
     [Fact]
     public void Choose_Sampled_FollowsTheProbabilities()
@@ -16,7 +64,7 @@ public sealed class SamplingTests
         var counts = new int[3];
         for (var position = 0; position < 20_000; position++)
         {
-            counts[sampler.Choose(logits, position)]++;
+            counts[sampler.Choose(new LogitRow(logits), position)]++;
         }
 
         // Standard deviation of a share is below 0.0036 at 20,000 draws: five of them.
@@ -33,7 +81,7 @@ public sealed class SamplingTests
     {
         var sampler = new TokenSampler(new SamplingOptions { MaxNewTokens = 1, Temperature = 1, TopK = topK, TopP = topP, Seed = 3 });
         double[] logits = [Math.Log(0.1), Math.Log(0.55), Math.Log(0.1), Math.Log(0.25)];
-        var drawn = Enumerable.Range(0, 500).Select(position => sampler.Choose(logits, position)).Distinct().Order();
+        var drawn = Enumerable.Range(0, 500).Select(position => sampler.Choose(new LogitRow(logits), position)).Distinct().Order();
         Assert.Equal(allowed, drawn);
     }
 
@@ -51,8 +99,8 @@ public sealed class SamplingTests
     public void Top_Ties_LowestIdFirstAndNormalized()
     {
         double[] logits = [1, 2, 2, 0];
-        var normalizer = LogProbabilities.Normalizer(logits);
-        var top = LogProbabilities.Top(logits, normalizer, 3);
+        var normalizer = new LogitRow(logits).Normalizer();
+        var top = LogProbabilities.Top(new LogitRow(logits), normalizer, 3);
         Assert.Equal([1, 2, 0], top.Select(token => token.Id));
         Assert.Equal(1.0, logits.Sum(logit => Math.Exp(logit - normalizer)), 12);
     }
