@@ -13,7 +13,16 @@ internal static class Benchmark
     private const string Shape = "pythia-70m";
     private const int Seed = 1;
     private static readonly int[] PrefillTokens = [512, 2048];
-    private static readonly int[] DecodeContexts = [128, 2000];
+    private static readonly DecodeCase[] DecodeCases =
+    [
+        new(128, Asks: 1, Shared: false),
+        new(2000, Asks: 1, Shared: false),
+        new(2000, Asks: 8, Shared: false),
+        new(2000, Asks: 8, Shared: true),
+        new(128, Asks: 32, Shared: false),
+        new(1500, Asks: 16, Shared: true),
+        new(1500, Asks: 16, Shared: false),
+    ];
 
     public static async Task<BenchReport> RunAsync(BenchOptions options, CancellationToken cancellationToken)
     {
@@ -33,11 +42,11 @@ internal static class Benchmark
         List<double> gemm = [];
         List<double> read = [];
         var prefills = PrefillTokens.Select(tokens => new BenchRow($"prefill, {tokens} tokens", "operations / GEMM rate")).ToArray();
-        var decodes = DecodeContexts.Select(tokens => new BenchRow($"decode step, context {tokens}", "bytes / read rate")).ToArray();
+        var decodes = DecodeCases.Select(work => new BenchRow(work.Name, "bytes / read rate")).ToArray();
         var megabytes = storage.StoredBytes / 1_000_000.0;
         var restore = new BenchRow(FormattableString.Invariant($"restore, 2048 tokens, {megabytes:F0} MB"), "plain read of the same files");
         var write = new BenchRow(FormattableString.Invariant($"write, 2048 tokens, {megabytes:F0} MB"), "plain write and fsync");
-        IReadOnlyList<KvPage>[] contexts = [];
+        IReadOnlyList<KvPage>[][] contexts = [];
         for (var round = 0; round <= options.Rounds; round++)
         {
             var timed = round > 0; // the first only warms up
@@ -55,15 +64,13 @@ internal static class Benchmark
 
             if (contexts.Length == 0)
             {
-                contexts = [await inference.CreateContextAsync(DecodeContexts[0], cancellationToken), await inference.CreateContextAsync(DecodeContexts[1], cancellationToken)];
+                contexts = await ContextsAsync(inference, cancellationToken);
             }
 
             for (var index = 0; index < decodes.Length; index++)
             {
                 var seconds = await inference.DecodeAsync(contexts[index], cancellationToken);
-                // A step sees the tokens before it: on average half of the steps' own.
-                var seen = DecodeContexts[index] + ((InferenceWork.DecodeSteps - 1) / 2.0);
-                Keep(() => decodes[index].Add(seconds, WorkFloor.DecodeBytes(model.Config, model.Layout, model.WeightBytes, seen) / readRate));
+                Keep(() => decodes[index].Add(seconds, DecodeCases[index].Bytes(model) / readRate));
             }
 
             // Whoever reads or writes second finds warmer caches: they take turns.
@@ -103,6 +110,19 @@ internal static class Benchmark
             ReadBytesPerSecond = read,
             Rows = [.. prefills, .. decodes, restore, write],
         };
+    }
+
+    private static async Task<IReadOnlyList<KvPage>[][]> ContextsAsync(InferenceWork inference, CancellationToken cancellationToken)
+    {
+        var longest = await inference.CreateContextAsync(DecodeCases.Max(static work => work.Tokens), cancellationToken);
+        var contexts = new List<IReadOnlyList<KvPage>[]>();
+        foreach (var work in DecodeCases)
+        {
+            var context = work.Tokens == longest[^1].Start + longest[^1].Count ? longest : await inference.CreateContextAsync(work.Tokens, cancellationToken);
+            contexts.Add([.. Enumerable.Range(0, work.Asks).Select(ask => ask == 0 || work.Shared ? context : inference.Copy(context))]);
+        }
+
+        return [.. contexts];
     }
 
     private static string MakeCheckpoint(string folder, CancellationToken cancellationToken)

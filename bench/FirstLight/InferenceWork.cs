@@ -10,8 +10,12 @@ internal sealed class InferenceWork : IDisposable
     /// <summary>The most tokens of a row.</summary>
     public const int LongestTokens = 2048;
 
-    /// <summary>The steps that one timing of decode runs, to divide by: as many answers are made one behind the other.</summary>
-    public const int DecodeSteps = 8;
+    /// <summary>The steps that one timing of decode runs, to divide by.</summary>
+    /// <remarks>Asks that share their steps arrive one by one, which costs a step or less.</remarks>
+    public const int DecodeSteps = 32;
+
+    /// <summary>The asks of the largest batch.</summary>
+    public const int MostAsks = 32;
 
     private readonly LoadedModel _model;
     private readonly KvReservation _reservation;
@@ -31,7 +35,8 @@ internal sealed class InferenceWork : IDisposable
 
     public static async Task<InferenceWork> CreateAsync(LoadedModel model, CancellationToken cancellationToken)
     {
-        var bytes = 3L * LongestTokens * model.Layout.BytesPerToken; // the pages, and those of two decode contexts with their tails
+        // The pages, copies of them for asks that share nothing, and those of the short contexts.
+        var bytes = ((32L * LongestTokens) + (MostAsks * (long)model.Layout.PageSize)) * model.Layout.BytesPerToken;
         return new InferenceWork(model, await new KvBudget(bytes).AdmitAsync(bytes, batch: false, cancellationToken));
     }
 
@@ -49,22 +54,44 @@ internal sealed class InferenceWork : IDisposable
         return pages;
     }
 
-    /// <summary>Decodes greedily over a context, one row a step.</summary>
-    /// <returns>Seconds of one step, the mean of <see cref="DecodeSteps"/>.</returns>
-    public async Task<double> DecodeAsync(IReadOnlyList<KvPage> context, CancellationToken cancellationToken)
+    /// <summary>Copies a context, so that two asks share no byte.</summary>
+    public IReadOnlyList<KvPage> Copy(IReadOnlyList<KvPage> context)
     {
-        var start = context[^1].Start + context[^1].Count;
-        using var reservation = await new KvBudget(DecodeSteps * _model.Layout.BytesPerToken).AdmitAsync(DecodeSteps * _model.Layout.BytesPerToken, batch: false, cancellationToken);
-        using var tail = KvTail.Allocate(_model.Layout, start, DecodeSteps, reservation);
-        var work = new GenerationWork
+        var copies = Allocate(0, context[^1].Start + context[^1].Count);
+        for (var index = 0; index < copies.Count; index++)
         {
-            Pages = context,
-            PromptIds = [TokenIds[^1]], // one row: its step is a decode step like the others
-            Tail = tail,
-            Options = new SamplingOptions { MaxNewTokens = DecodeSteps, IgnoreEos = true },
-            CancellationToken = cancellationToken,
-        };
-        return await Clock.TimeAsync(() => _model.GenerateAsync(work)) / DecodeSteps;
+            context[index].Span.CopyTo(copies[index].Span);
+        }
+
+        return copies;
+    }
+
+    /// <summary>Decodes greedily, one ask for each context, all at once.</summary>
+    /// <returns>Seconds of one step, the mean of <see cref="DecodeSteps"/>.</returns>
+    public async Task<double> DecodeAsync(IReadOnlyList<IReadOnlyList<KvPage>> contexts, CancellationToken cancellationToken)
+    {
+        var bytes = contexts.Count * DecodeSteps * _model.Layout.BytesPerToken;
+        using var reservation = await new KvBudget(bytes).AdmitAsync(bytes, batch: false, cancellationToken);
+        var tails = contexts.Select(context => KvTail.Allocate(_model.Layout, context[^1].Start + context[^1].Count, DecodeSteps, reservation)).ToArray();
+        try
+        {
+            var works = contexts.Zip(tails, (context, tail) => new GenerationWork
+            {
+                Pages = context,
+                PromptIds = [TokenIds[^1]], // one row: its step is a decode step like the others
+                Tail = tail,
+                Options = new SamplingOptions { MaxNewTokens = DecodeSteps, IgnoreEos = true },
+                CancellationToken = cancellationToken,
+            }).ToArray();
+            return await Clock.TimeAsync(() => Task.WhenAll(works.Select(_model.GenerateAsync))) / DecodeSteps;
+        }
+        finally
+        {
+            foreach (var tail in tails)
+            {
+                tail.Dispose();
+            }
+        }
     }
 
     public void Dispose()
