@@ -9,6 +9,7 @@ internal sealed class GenerationRequest : EngineRequest<GenerationResult>
     private readonly ICausalModel _model;
     private readonly GenerationWork _work;
     private readonly AnswerText? _text;
+    private readonly SeenTokens? _seen;
     private readonly TokenSampler _sampler;
     private readonly LogitReader _reader;
     private readonly List<int> _tokens = [];
@@ -21,7 +22,14 @@ internal sealed class GenerationRequest : EngineRequest<GenerationResult>
         : base(work.Batch, work.CancellationToken)
     {
         (_model, _work, _text) = (model, work, text);
-        _sampler = new TokenSampler(work.Options);
+        if (work.Options.RepetitionPenalty != 1)
+        {
+            _seen = new SeenTokens(model.Config.VocabularySize, work.PriorIds.Length + work.PromptIds.Length + work.Options.MaxNewTokens);
+            _seen.Add(work.PriorIds.Span);
+            _seen.Add(work.PromptIds);
+        }
+
+        _sampler = new TokenSampler(work.Options, _seen);
         _reader = new LogitReader(model.Config.VocabularySize);
         foreach (var page in work.Pages)
         {
@@ -76,11 +84,12 @@ internal sealed class GenerationRequest : EngineRequest<GenerationResult>
         }
     }
 
-    private void Emit(ReadOnlySpan<double> logits)
+    private void Emit(LogitRow logits)
     {
         var options = _work.Options;
         var id = _sampler.Choose(logits, _work.Tail.Start + _work.Tail.Count);
         _tokens.Add(id);
+        _seen?.Add([id]);
         double? score = null;
         ScoredToken[]? top = null;
         if (options.LogProbabilities || options.TopLogProbabilities > 0)
@@ -102,6 +111,12 @@ internal sealed class GenerationRequest : EngineRequest<GenerationResult>
         if (!_work.Options.IgnoreEos && id == _model.Config.EosTokenId)
         {
             _finishReason = "eos";
+            return _text?.Flush();
+        }
+
+        if (_work.Options.StopIds.Contains(id))
+        {
+            _finishReason = "stop";
             return _text?.Flush();
         }
 

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Granary.Inference.Engine;
 using static TorchSharp.torch;
 
 namespace Granary.Inference.Generation;
@@ -7,52 +6,46 @@ namespace Granary.Inference.Generation;
 /// <summary>Brings a row of logits to the host.</summary>
 internal sealed class LogitReader(int vocabulary)
 {
-    private readonly double[] _row = new double[vocabulary];
+    private float[] _widened = [];
 
     /// <summary>Reads a row.</summary>
     /// <param name="logits">[rows, vocab] on the CPU, contiguous.</param>
     /// <param name="row">Which row.</param>
     /// <param name="position">The absolute position of the row's token, for the message.</param>
-    /// <returns>[vocab], every logit as it is, valid until the next read.</returns>
+    /// <returns>[vocab], every logit as it is; valid until the next read, and while <paramref name="logits"/> lives.</returns>
     /// <exception cref="Errors.InferenceException"><c>NonFiniteLogits</c>: NaN or infinity.</exception>
-    public ReadOnlySpan<double> Read(Tensor logits, long row, long position)
+    public LogitRow Read(Tensor logits, long row, long position)
     {
-        using var view = logits.select(0, row); // [vocab]
-        Widen(view.bytes, view.dtype);
-        foreach (var logit in _row)
+        var bytes = Row(logits, row);
+        var read = logits.dtype switch
         {
-            if (!double.IsFinite(logit))
-            {
-                throw EngineErrors.NonFinite(position);
-            }
-        }
-
-        return _row;
+            ScalarType.Float64 => new LogitRow(MemoryMarshal.Cast<byte, double>(bytes)),
+            ScalarType.Float32 => new LogitRow(MemoryMarshal.Cast<byte, float>(bytes)),
+            _ => new LogitRow(Widen(MemoryMarshal.Cast<byte, ushort>(bytes))),
+        };
+        read.CheckFinite(position);
+        return read;
     }
 
-    private void Widen(ReadOnlySpan<byte> bytes, ScalarType dtype)
+    private static ReadOnlySpan<byte> Row(Tensor logits, long row)
     {
-        switch (dtype)
+        var bytes = logits.bytes; // [rows, vocab]
+        var length = bytes.Length / (int)logits.shape[0];
+        return bytes.Slice((int)row * length, length);
+    }
+
+    private ReadOnlySpan<float> Widen(ReadOnlySpan<ushort> halves)
+    {
+        if (_widened.Length == 0)
         {
-            case ScalarType.Float64:
-                MemoryMarshal.Cast<byte, double>(bytes).CopyTo(_row);
-                break;
-            case ScalarType.Float32:
-                var singles = MemoryMarshal.Cast<byte, float>(bytes);
-                for (var id = 0; id < _row.Length; id++)
-                {
-                    _row[id] = singles[id];
-                }
-
-                break;
-            default:
-                var halves = MemoryMarshal.Cast<byte, ushort>(bytes);
-                for (var id = 0; id < _row.Length; id++)
-                {
-                    _row[id] = BitConverter.UInt32BitsToSingle((uint)halves[id] << 16); // bfloat16 is float32's upper half
-                }
-
-                break;
+            _widened = new float[vocabulary];
         }
+
+        for (var id = 0; id < _widened.Length; id++)
+        {
+            _widened[id] = BitConverter.UInt32BitsToSingle((uint)halves[id] << 16); // bfloat16 is float32's upper half
+        }
+
+        return _widened;
     }
 }

@@ -6,7 +6,7 @@ public sealed class SamplingTests
 {
     [Fact]
     public void Choose_Greedy_TiesGoToTheLowestId() =>
-        Assert.Equal(1, new TokenSampler(new SamplingOptions { MaxNewTokens = 1 }).Choose([0, 3, 3, -1], 0));
+        Assert.Equal(1, new TokenSampler(new SamplingOptions { MaxNewTokens = 1 }).Choose(new LogitRow([0f, 3, 3, -1]), 0));
 
     [Fact]
     public void Choose_Sampled_FollowsTheProbabilities()
@@ -16,7 +16,7 @@ public sealed class SamplingTests
         var counts = new int[3];
         for (var position = 0; position < 20_000; position++)
         {
-            counts[sampler.Choose(logits, position)]++;
+            counts[sampler.Choose(new LogitRow(logits), position)]++;
         }
 
         // Standard deviation of a share is below 0.0036 at 20,000 draws: five of them.
@@ -33,7 +33,7 @@ public sealed class SamplingTests
     {
         var sampler = new TokenSampler(new SamplingOptions { MaxNewTokens = 1, Temperature = 1, TopK = topK, TopP = topP, Seed = 3 });
         double[] logits = [Math.Log(0.1), Math.Log(0.55), Math.Log(0.1), Math.Log(0.25)];
-        var drawn = Enumerable.Range(0, 500).Select(position => sampler.Choose(logits, position)).Distinct().Order();
+        var drawn = Enumerable.Range(0, 500).Select(position => sampler.Choose(new LogitRow(logits), position)).Distinct().Order();
         Assert.Equal(allowed, drawn);
     }
 
@@ -51,8 +51,8 @@ public sealed class SamplingTests
     public void Top_Ties_LowestIdFirstAndNormalized()
     {
         double[] logits = [1, 2, 2, 0];
-        var normalizer = LogProbabilities.Normalizer(logits);
-        var top = LogProbabilities.Top(logits, normalizer, 3);
+        var normalizer = LogProbabilities.Normalizer(new LogitRow(logits));
+        var top = LogProbabilities.Top(new LogitRow(logits), normalizer, 3);
         Assert.Equal([1, 2, 0], top.Select(token => token.Id));
         Assert.Equal(1.0, logits.Sum(logit => Math.Exp(logit - normalizer)), 12);
     }
