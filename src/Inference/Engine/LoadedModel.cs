@@ -119,11 +119,20 @@ public sealed class LoadedModel
             throw EngineErrors.Invalid($"{lastPageIds.Length} ids were given for a last page of {pages[^1].Count}.", "Pass the ids of the last page's tokens.");
         }
 
+        if (tails.Distinct().Count() != continuations.Count || tails.Count != continuations.Count)
+        {
+            throw EngineErrors.Invalid($"{tails.Count} tails were given for {continuations.Count} continuations.", "Pass a tail of its own for each continuation.");
+        }
+
         KvPlan.Check(lastPageIds.Span, Config.VocabularySize);
-        KvPlan.Check(continuation, Config.VocabularySize);
-        CheckWindow((long)start + continuation.Length);
-        KvPlan.Check(Layout, tail, start, continuation.Length - 1);
-        return await _engine.RunAsync(new ScoreRequest(_model, [.. pages], lastPageIds, continuation, tail, batch, cancellationToken)).ConfigureAwait(false);
+        foreach (var (continuation, tail) in continuations.Zip(tails))
+        {
+            KvPlan.Check(continuation, Config.VocabularySize);
+            CheckWindow((long)start + continuation.Length);
+            KvPlan.Check(Layout, tail, start, continuation.Length - 1);
+        }
+
+        return await _engine.RunAsync(new ScoreRequest(_model, [.. pages], lastPageIds, [.. continuations], [.. tails], batch, cancellationToken)).ConfigureAwait(false);
     }
 
     /// <summary>Runs given tokens and gives logits and KV, for <c>granary model forward</c>.</summary>

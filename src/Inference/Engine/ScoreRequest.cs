@@ -4,78 +4,105 @@ using Granary.Inference.Pages;
 
 namespace Granary.Inference.Engine;
 
-/// <summary>The log-probabilities of given tokens after a context.</summary>
+/// <summary>The log-probabilities of given tokens after a context, for each of several continuations.</summary>
 /// <remarks>
-/// The first is predicted by the context's last token, whose hidden state nobody keeps: the last page is computed once more, as a page from its start,
-/// so its last row has the bits that it had when the page was made. Its KV is in the page already and is not written.
+/// A continuation's first token is predicted by the context's last one, whose hidden state nobody keeps: the last page is computed once more for all of them, as a
+/// page from its start, so its last row has the bits that it had when the page was made. Its KV is in the page already and is not written.
 /// </remarks>
-internal sealed class ScoreRequest : EngineRequest<double[]>
+internal sealed class ScoreRequest : EngineRequest<double[][]>
 {
     private readonly ICausalModel _model;
     private readonly IReadOnlyList<KvPage> _pages;
     private readonly ReadOnlyMemory<int> _lastPage;
-    private readonly int[] _continuation;
-    private readonly KvTail _tail;
+    private readonly int[][] _continuations;
+    private readonly KvTail[] _tails;
     private readonly LogitReader _reader;
-    private readonly List<double> _scores = [];
+    private readonly double[][] _scores;
+    private bool _lastPageRan;
+    private int _current;
 
-    public ScoreRequest(ICausalModel model, IReadOnlyList<KvPage> pages, ReadOnlyMemory<int> lastPage, int[] continuation, KvTail tail, bool batch, CancellationToken cancellationToken)
+    public ScoreRequest(
+        ICausalModel model, IReadOnlyList<KvPage> pages, ReadOnlyMemory<int> lastPage, int[][] continuations, KvTail[] tails, bool batch, CancellationToken cancellationToken)
         : base(batch, cancellationToken)
     {
-        (_model, _pages, _lastPage, _continuation, _tail) = (model, pages, lastPage, continuation, tail);
+        (_model, _pages, _lastPage, _continuations, _tails) = (model, pages, lastPage, continuations, tails);
+        _scores = [.. continuations.Select(static continuation => new double[continuation.Length])];
         _reader = new LogitReader(model.Config.VocabularySize);
         foreach (var page in pages)
         {
             Hold(page.Data);
         }
 
-        Hold(tail.Data);
+        foreach (var tail in tails)
+        {
+            Hold(tail.Data);
+        }
     }
 
-    protected override double[] Result => [.. _scores];
+    protected override double[][] Result => _scores;
 
     protected override bool Advance()
     {
-        if (_scores.Count == 0)
+        if (_lastPageRan)
         {
-            var last = _pages[^1];
-            Run(
-                new ModelStep
-                {
-                    TokenIds = _lastPage,
-                    Position = last.Start,
-                    Past = [.. _pages.SkipLast(1).Select(page => new KvRun(page.Data, page.Count))],
-                    Logits = LogitRows.Last,
-                },
-                last.Start + last.Count - 1);
+            RunContinuation(_continuations[_current], _tails[_current], _scores[_current]);
         }
         else
         {
-            var position = _tail.Start + _tail.Count;
-            var rows = KvPlan.Rows(position, _continuation.Length - 1 - _tail.Count, _tail.Data.Layout.PageSize);
-            var step = new ModelStep
-            {
-                TokenIds = _continuation.AsMemory(_tail.Count, rows),
-                Position = position,
-                Past = KvPlan.Past(_pages, _tail),
-                Target = _tail.Data,
-                TargetOffset = _tail.Count,
-                Logits = LogitRows.All,
-            };
-            Run(step, position);
-            _tail.Count += rows;
+            RunLastPage();
         }
 
-        return _scores.Count == _continuation.Length;
+        // The last token of a continuation is scored, not run.
+        while (_current < _tails.Length && _tails[_current].Count == _continuations[_current].Length - 1)
+        {
+            _current++;
+        }
+
+        return _current == _tails.Length;
     }
 
-    private void Run(ModelStep step, long position)
+    private void RunLastPage()
     {
-        using var logits = _model.Run(step) ?? throw new InvalidOperationException("The step gave no logits.");
-        for (var row = 0; row < logits.shape[0]; row++)
+        var last = _pages[^1];
+        using var logits = Run(new ModelStep
+        {
+            TokenIds = _lastPage,
+            Position = last.Start,
+            Past = [.. _pages.SkipLast(1).Select(static page => new KvRun(page.Data, page.Count))],
+            Logits = LogitRows.Last,
+        });
+        var row = _reader.Read(logits, 0, last.Start + last.Count - 1);
+        var normalizer = LogProbabilities.Normalizer(row);
+        for (var index = 0; index < _continuations.Length; index++)
+        {
+            _scores[index][0] = row[_continuations[index][0]] - normalizer;
+        }
+
+        _lastPageRan = true;
+    }
+
+    private void RunContinuation(int[] continuation, KvTail tail, double[] scores)
+    {
+        var position = tail.Start + tail.Count;
+        var rows = KvPlan.Rows(position, continuation.Length - 1 - tail.Count, tail.Data.Layout.PageSize);
+        using var logits = Run(new ModelStep
+        {
+            TokenIds = continuation.AsMemory(tail.Count, rows),
+            Position = position,
+            Past = KvPlan.Past(_pages, tail),
+            Target = tail.Data,
+            TargetOffset = tail.Count,
+            Logits = LogitRows.All,
+        });
+        for (var row = 0; row < rows; row++)
         {
             var read = _reader.Read(logits, row, position + row);
-            _scores.Add(read[_continuation[_scores.Count]] - LogProbabilities.Normalizer(read));
+            var scored = tail.Count + row + 1;
+            scores[scored] = read[continuation[scored]] - LogProbabilities.Normalizer(read);
         }
+
+        tail.Count += rows;
     }
+
+    private TorchSharp.torch.Tensor Run(ModelStep step) => _model.Run(step) ?? throw new InvalidOperationException("The step gave no logits.");
 }
