@@ -9,9 +9,8 @@ namespace Granary.Inference.Engine;
 /// A continuation's first token is predicted by the context's last one, whose hidden state nobody keeps: the last page is computed once more for all of them, as a
 /// page from its start, so its last row has the bits that it had when the page was made. Its KV is in the page already and is not written.
 /// </remarks>
-internal sealed class ScoreRequest : EngineRequest<double[][]>
+internal sealed class ScoreRequest : ModelRequest<double[][]>
 {
-    private readonly ICausalModel _model;
     private readonly IReadOnlyList<KvPage> _pages;
     private readonly ReadOnlyMemory<int> _lastPage;
     private readonly int[][] _continuations;
@@ -23,9 +22,9 @@ internal sealed class ScoreRequest : EngineRequest<double[][]>
 
     public ScoreRequest(
         ICausalModel model, IReadOnlyList<KvPage> pages, ReadOnlyMemory<int> lastPage, int[][] continuations, KvTail[] tails, bool batch, CancellationToken cancellationToken)
-        : base(batch, cancellationToken)
+        : base(model, batch, cancellationToken)
     {
-        (_model, _pages, _lastPage, _continuations, _tails) = (model, pages, lastPage, continuations, tails);
+        (_pages, _lastPage, _continuations, _tails) = (pages, lastPage, continuations, tails);
         _scores = [.. continuations.Select(static continuation => new double[continuation.Length])];
         _reader = new LogitReader(model.Config.VocabularySize);
         foreach (var page in pages)
@@ -41,15 +40,45 @@ internal sealed class ScoreRequest : EngineRequest<double[][]>
 
     protected override double[][] Result => _scores;
 
-    protected override bool Advance()
+    private KvPage LastPage => _pages[^1];
+
+    protected override ModelStep NextStep()
+    {
+        if (!_lastPageRan)
+        {
+            return new ModelStep
+            {
+                TokenIds = _lastPage,
+                Position = LastPage.Start,
+                Past = [.. _pages.SkipLast(1).Select(static page => new KvRun(page.Data, page.Count))],
+                Logits = LogitRows.Last,
+                Page = true,
+            };
+        }
+
+        var (continuation, tail) = (_continuations[_current], _tails[_current]);
+        var position = tail.Start + tail.Count;
+        var rows = KvPlan.Rows(position, continuation.Length - 1 - tail.Count, tail.Data.Layout.PageSize);
+        return new ModelStep
+        {
+            TokenIds = continuation.AsMemory(tail.Count, rows),
+            Position = position,
+            Past = KvPlan.Past(_pages, tail),
+            Target = tail.Data,
+            TargetOffset = tail.Count,
+            Logits = LogitRows.All,
+        };
+    }
+
+    protected override bool Take(StepLogits logits)
     {
         if (_lastPageRan)
         {
-            RunContinuation(_continuations[_current], _tails[_current], _scores[_current]);
+            TakeContinuation(logits, _continuations[_current], _tails[_current], _scores[_current]);
         }
         else
         {
-            RunLastPage();
+            TakeLastPage(logits);
         }
 
         // The last token of a continuation is scored, not run.
@@ -61,17 +90,9 @@ internal sealed class ScoreRequest : EngineRequest<double[][]>
         return _current == _tails.Length;
     }
 
-    private void RunLastPage()
+    private void TakeLastPage(StepLogits logits)
     {
-        var last = _pages[^1];
-        using var logits = Run(new ModelStep
-        {
-            TokenIds = _lastPage,
-            Position = last.Start,
-            Past = [.. _pages.SkipLast(1).Select(static page => new KvRun(page.Data, page.Count))],
-            Logits = LogitRows.Last,
-        });
-        var row = _reader.Read(logits, 0, last.Start + last.Count - 1);
+        var row = _reader.Read(logits, 0, LastPage.Start + LastPage.Count - 1);
         var normalizer = LogProbabilities.Normalizer(row);
         for (var index = 0; index < _continuations.Length; index++)
         {
@@ -81,28 +102,15 @@ internal sealed class ScoreRequest : EngineRequest<double[][]>
         _lastPageRan = true;
     }
 
-    private void RunContinuation(int[] continuation, KvTail tail, double[] scores)
+    private void TakeContinuation(StepLogits logits, int[] continuation, KvTail tail, double[] scores)
     {
-        var position = tail.Start + tail.Count;
-        var rows = KvPlan.Rows(position, continuation.Length - 1 - tail.Count, tail.Data.Layout.PageSize);
-        using var logits = Run(new ModelStep
+        for (var row = 0; row < logits.Rows; row++)
         {
-            TokenIds = continuation.AsMemory(tail.Count, rows),
-            Position = position,
-            Past = KvPlan.Past(_pages, tail),
-            Target = tail.Data,
-            TargetOffset = tail.Count,
-            Logits = LogitRows.All,
-        });
-        for (var row = 0; row < rows; row++)
-        {
-            var read = _reader.Read(logits, row, position + row);
+            var read = _reader.Read(logits, row, tail.Start + tail.Count + row);
             var scored = tail.Count + row + 1;
             scores[scored] = read[continuation[scored]] - LogProbabilities.Normalizer(read);
         }
 
-        tail.Count += rows;
+        tail.Count += logits.Rows;
     }
-
-    private TorchSharp.torch.Tensor Run(ModelStep step) => _model.Run(step) ?? throw new InvalidOperationException("The step gave no logits.");
 }

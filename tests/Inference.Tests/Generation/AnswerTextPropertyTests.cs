@@ -20,7 +20,9 @@ public sealed class AnswerTextPropertyTests
     [Fact]
     public void Append_AnyTextAndStops_PassesOnWholeCharactersUpToTheFirstStop() => Gen.Select(Text(0, 60), Text(1, 4).Array[0, 3]).Sample((text, stops) =>
     {
-        var end = stops.Select(stop => text.IndexOf(stop, StringComparison.Ordinal)).Where(static at => at >= 0).DefaultIfEmpty(text.Length).Min();
+        // The stop string that is complete first ends the answer; of two, the longer one.
+        var end = stops.Select(stop => (At: text.IndexOf(stop, StringComparison.Ordinal), stop.Length)).Where(static found => found.At >= 0)
+            .OrderBy(static found => found.At + found.Length).ThenBy(static found => found.At).Select(static found => found.At).FirstOrDefault(text.Length);
         var decoder = Tokenizer.CreateDecoder();
         var answer = new AnswerText(decoder.Append, decoder.Flush, stops);
         var passed = string.Empty;

@@ -61,6 +61,8 @@ public sealed class SamplingTests
     [InlineData(new[] { "ab", "c", "d" }, new[] { "bcd" }, "a", true)]
     [InlineData(new[] { "ab", "c", "x" }, new[] { "bcd" }, "abcx", false)]
     [InlineData(new[] { "one two" }, new[] { "two", "one" }, "", true)]
+    [InlineData(new[] { "abc" }, new[] { "abc", "b" }, "a", true)]
+    [InlineData(new[] { "ab", "c" }, new[] { "abc", "b" }, "a", true)]
     [InlineData(new[] { "aa", "b" }, new[] { "ab" }, "a", true)]
     public void Scanner_PiecesOfText_PassesOnWhatIsNoStop(string[] pieces, string[] stops, string expected, bool stopped)
     {
