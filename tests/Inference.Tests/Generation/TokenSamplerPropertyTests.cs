@@ -108,9 +108,14 @@ public sealed class TokenSamplerPropertyTests
         var seen = new SeenTokens(row.Length, 200);
         var sampler = new TokenSampler(options, seen);
         ChooseMany();
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        ChooseMany();
-        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+
+        // The least of some rounds: the runtime itself allocates on the thread now and then, when it compiles a hot loop anew.
+        Assert.Equal(0, Enumerable.Range(0, 8).Min(_ =>
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            ChooseMany();
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }));
 
         void ChooseMany()
         {
