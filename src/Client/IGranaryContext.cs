@@ -25,11 +25,11 @@ public interface IGranaryContext
     /// <returns>Tokens; the last element has the answer.</returns>
     IAsyncEnumerable<AnswerPart> AskAsync(AskRequest request, CancellationToken cancellationToken = default);
 
-    /// <summary>Gives the log-probabilities of a continuation.</summary>
-    /// <param name="request">The continuation.</param>
+    /// <summary>Gives the log-probabilities of continuations, each after the context alone.</summary>
+    /// <param name="request">The continuations.</param>
     /// <param name="cancellationToken">Cancels at the next step.</param>
-    /// <returns>One natural log-probability a token.</returns>
-    Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken = default);
+    /// <returns>One result for each, in their order: one natural log-probability a token.</returns>
+    Task<IReadOnlyList<ScoreResult>> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken = default);
 
     /// <summary>Frees the context's device memory as soon as nobody reads it. Nothing stored is touched.</summary>
     /// <param name="cancellationToken">Stops waiting.</param>

@@ -116,6 +116,19 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Score_SeveralContinuations_OneDocumentALine()
+    {
+        Assert.Equal(0, await RunAsync("context", "score", "faq", "--tokens=1,2", "--tokens", "3,4", "--model", _model, "--json"));
+        Assert.Equal(
+            """{"tokenIds":[1,2],"logProbabilities":[-0.5,-0.25],"sum":-0.75}""" + "\n" + """{"tokenIds":[3,4],"logProbabilities":[-0.5,-0.25],"sum":-0.75}""" + "\n",
+            Output);
+    }
+
+    [Fact]
+    public async Task Score_TextAndTokens_IsWrongUsage() =>
+        Assert.Equal(2, await RunAsync("context", "score", "faq", "corn", "--tokens=1,2", "--model", _model, "--json"));
+
+    [Fact]
     public async Task Precompute_OneItemFailed_PrintsTheDocumentAndFails()
     {
         _granary.Failures = [new DatasetFailure("line 3", ErrorCodes.DatasetInvalid, "line 3: not JSON at byte 0.")];

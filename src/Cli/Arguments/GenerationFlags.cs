@@ -14,7 +14,9 @@ internal sealed class GenerationFlags
     private readonly Option<double?> _temperature = new("--temperature") { Description = "Sampling temperature. Default: 0, greedy." };
     private readonly Option<int?> _topK = new("--top-k") { Description = "Sample from the K likeliest tokens." };
     private readonly Option<double?> _topP = new("--top-p") { Description = "Sample from the likeliest tokens of this probability mass." };
+    private readonly Option<double?> _repetitionPenalty = new("--repetition-penalty") { Description = "Divides logits above 0 (multiplies others) of ids that occurred already: 0.01 to 100. Default: 1, off.", HelpName = "X" };
     private readonly Option<string[]> _stop = new("--stop") { Description = "A string that ends the answer; may be repeated.", Arity = ArgumentArity.OneOrMore, AllowMultipleArgumentsPerToken = false };
+    private readonly Option<int[]> _stopIds = new("--stop-id") { Description = "A token id that ends the answer; may be repeated.", HelpName = "N", Arity = ArgumentArity.OneOrMore, AllowMultipleArgumentsPerToken = false };
     private readonly Option<bool> _ignoreEos = new("--ignore-eos") { Description = "Treat the end-of-text token as an ordinary one." };
     private readonly Option<int?> _logProbabilities = new("--logprobs") { Description = "Log-probabilities of the tokens, and of N alternatives each (0 to 20).", HelpName = "N" };
 
@@ -37,7 +39,9 @@ internal sealed class GenerationFlags
         command.Options.Add(_temperature);
         command.Options.Add(_topK);
         command.Options.Add(_topP);
+        command.Options.Add(_repetitionPenalty);
         command.Options.Add(_stop);
+        command.Options.Add(_stopIds);
         command.Options.Add(_ignoreEos);
         command.Options.Add(_logProbabilities);
     }
@@ -56,6 +60,8 @@ internal sealed class GenerationFlags
             TopK = arguments.GetValue(_topK),
             TopP = arguments.GetValue(_topP),
             Seed = arguments.GetValue(_seed),
+            RepetitionPenalty = arguments.GetValue(_repetitionPenalty) ?? 1,
+            StopIds = arguments.GetValue(_stopIds) ?? [],
             Stop = arguments.GetValue(_stop) ?? [],
             IgnoreEos = arguments.GetValue(_ignoreEos),
             LogProbabilities = alternatives is not null,
@@ -65,6 +71,7 @@ internal sealed class GenerationFlags
         Require(double.IsFinite(options.Temperature) && options.Temperature >= 0, "--temperature", options.Temperature, "0 or more");
         Require(options.TopK is null or > 0, "--top-k", options.TopK, "a number above 0");
         Require(options.TopP is null or (> 0 and <= 1), "--top-p", options.TopP, "a share above 0, up to 1");
+        Require(options.RepetitionPenalty is >= 0.01 and <= 100, "--repetition-penalty", options.RepetitionPenalty, "0.01 to 100");
         Require(options.TopLogProbabilities is >= 0 and <= MostAlternatives, "--logprobs", options.TopLogProbabilities, "0 to 20");
         Require(options.Stop.All(stop => stop.Length > 0), "--stop", "empty", "at least one character");
         return options;

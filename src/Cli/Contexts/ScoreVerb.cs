@@ -2,7 +2,9 @@ using System.CommandLine;
 using System.Globalization;
 using Granary.Cli.Arguments;
 using Granary.Cli.Documents;
+using Granary.Cli.Terminals;
 using Granary.Contexts;
+using Granary.Errors;
 
 namespace Granary.Cli.Contexts;
 
@@ -16,29 +18,49 @@ internal static class ScoreVerb
     {
         var name = ContextVerbs.Name();
         var model = new ModelFlags();
-        var input = new InputFlags(
-            "continuation",
-            new Argument<string?>("TEXT") { Description = "The continuation's text.", Arity = ArgumentArity.ZeroOrOne },
-            new Option<string?>("--tokens") { Description = "Its token ids: 1,2,3 or @ids.json.", HelpName = "IDS" });
-        var command = verbs.Verb("score", "Gives the log-probabilities of a continuation.", RunAsync, [name, .. input.Symbols]);
+        var texts = new Argument<string[]>("TEXT") { Description = "The continuation's text; may be repeated.", Arity = ArgumentArity.ZeroOrMore };
+        var tokens = new Option<string[]>("--tokens") { Description = "Its token ids: 1,2,3 or @ids.json; may be repeated.", HelpName = "IDS", Arity = ArgumentArity.OneOrMore, AllowMultipleArgumentsPerToken = false };
+        var command = verbs.Verb("score", "Gives the log-probabilities of continuations, each after the context alone.", RunAsync, [name, texts, tokens]);
         model.AddTo(command);
         return command;
 
         async Task<int> RunAsync(Invocation invocation, CancellationToken cancellationToken)
         {
-            var request = new ScoreRequest { Continuation = input.Read(invocation.Arguments) };
+            var request = ScoreRequest.Of(Read(invocation.Arguments.GetValue(texts) ?? [], invocation.Arguments.GetValue(tokens) ?? []));
             await using var named = await NamedContext.OpenAsync(invocation, name, model, cancellationToken);
-            var score = await named.Context.ScoreAsync(request, cancellationToken);
-            invocation.WriteResult(new ScoreDocument(score.TokenIds, score.LogProbabilities, score.Sum), terminal =>
+            foreach (var score in await named.Context.ScoreAsync(request, cancellationToken))
             {
-                foreach (var (id, logProbability) in score.TokenIds.Zip(score.LogProbabilities))
-                {
-                    terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{id,8}  {logProbability:R}"));
-                }
+                invocation.WriteResult(new ScoreDocument(score.TokenIds, score.LogProbabilities, score.Sum), terminal => Print(score, terminal));
+            }
 
-                terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"     sum  {score.Sum:R}"));
-            });
             return 0;
         }
+    }
+
+    private static TokenInput[] Read(string[] texts, string[] tokens)
+    {
+        if ((texts.Length > 0) == (tokens.Length > 0))
+        {
+            throw new GranaryException(ErrorCodes.InvalidArgument, "The continuation is to be given as text or as token ids.", "Give one of TEXT, --tokens.");
+        }
+
+        if (texts.Any(string.IsNullOrEmpty))
+        {
+            throw new GranaryException(ErrorCodes.EmptyInput, "The continuation is empty.", "Give at least one character.");
+        }
+
+        return tokens.Length > 0
+            ? [.. tokens.Select(static ids => TokenInput.OfTokens(TokenIdList.Parse("--tokens", ids)))]
+            : [.. texts.Select(TokenInput.OfText)];
+    }
+
+    private static void Print(ScoreResult score, ITerminal terminal)
+    {
+        foreach (var (id, logProbability) in score.TokenIds.Zip(score.LogProbabilities))
+        {
+            terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{id,8}  {logProbability:R}"));
+        }
+
+        terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"     sum  {score.Sum:R}"));
     }
 }

@@ -21,12 +21,34 @@ internal static class RequestSize
             throw new GranaryException(ErrorCodes.InvalidArgument, $"The {what} is given as text and as token ids.", "Give one of both.");
         }
 
-        var bytes = input.Text is { } text ? Encoding.UTF8.GetByteCount(text) : sizeof(int) * (long)(input.TokenIds?.Length ?? 0);
+        var bytes = BytesOf(input);
         if (bytes == 0)
         {
             throw new GranaryException(ErrorCodes.EmptyInput, $"The {what} is empty.", "Give at least one token.");
         }
 
+        CheckBytes(what, bytes);
+    }
+
+    /// <summary>Checks inputs that go in one call.</summary>
+    /// <param name="what">What each is, for the message.</param>
+    /// <param name="inputs">The inputs.</param>
+    /// <exception cref="GranaryException">One is empty, or both text and ids, or all together are over <see cref="LimitBytes"/>; the remedy says what to do.</exception>
+    public static void Check(string what, IReadOnlyCollection<TokenInput> inputs)
+    {
+        foreach (var input in inputs)
+        {
+            Check(what, input);
+        }
+
+        CheckBytes($"list of {what}s", inputs.Sum(BytesOf));
+    }
+
+    private static long BytesOf(TokenInput input) =>
+        input.Text is { } text ? Encoding.UTF8.GetByteCount(text) : sizeof(int) * (long)(input.TokenIds?.Length ?? 0);
+
+    private static void CheckBytes(string what, long bytes)
+    {
         if (bytes > LimitBytes)
         {
             throw new GranaryException(

@@ -30,15 +30,18 @@ internal sealed class GranaryContext(IGrainFactory grains, GrainCalls calls, Con
     }
 
     /// <inheritdoc/>
-    public async Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<ScoreResult>> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken)
     {
-        RequestSize.Check("continuation", request.Continuation);
+        RequestSize.Check("continuation", request.Continuations);
+        var results = new List<ScoreResult>(request.Continuations.Length);
         await foreach (var result in GrainCalls.StreamAsync(token => _grain.ScoreAsync(request, token), cancellationToken).ConfigureAwait(false))
         {
-            return result;
+            results.Add(result);
         }
 
-        throw new GranaryException(ErrorCodes.Unavailable, $"Scoring over '{id}' ended without a result.", "Try again.");
+        return results.Count == request.Continuations.Length
+            ? results
+            : throw new GranaryException(ErrorCodes.Unavailable, $"Scoring over '{id}' ended with {results.Count} of {request.Continuations.Length} results.", "Try again.");
     }
 
     /// <inheritdoc/>

@@ -45,4 +45,15 @@ public sealed record GenerationOptions
     /// <value>0 to 20. Default: 0.</value>
     [Id(8)]
     public int TopLogProbabilities { get; init; }
+
+    /// <summary>Gets by what the logits of ids that occurred in context, prompt or answer are divided (above 0) or multiplied, before temperature.</summary>
+    /// <value>0.01 to 100; above 1 repeats less. Default: 1, off.</value>
+    /// <remarks>Keskar et al. 2019, section 4.1. Log-probabilities stay those of the raw logits.</remarks>
+    [Id(9)]
+    public double RepetitionPenalty { get; init; } = 1;
+
+    /// <summary>Gets token ids that end the answer, like the end-of-text token: the id is returned, the text stops in front of it, the finish reason is <c>stop</c>.</summary>
+    /// <value>At most 16, of the vocabulary. Default: none.</value>
+    [Id(10)]
+    public int[] StopIds { get; init; } = [];
 }

@@ -27,10 +27,10 @@ public interface IContextGrain : IGrainWithStringKey
     [Alias("Ask")]
     IAsyncEnumerable<AnswerPart> AskAsync(AskRequest request, CancellationToken cancellationToken = default);
 
-    /// <summary>Gives the log-probabilities of a continuation.</summary>
-    /// <param name="request">The continuation.</param>
+    /// <summary>Gives the log-probabilities of continuations.</summary>
+    /// <param name="request">The continuations.</param>
     /// <param name="cancellationToken">Cancels at the next step.</param>
-    /// <returns>One element.</returns>
+    /// <returns>One element for each, in their order.</returns>
     [Alias("Score")]
     IAsyncEnumerable<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken = default);
 

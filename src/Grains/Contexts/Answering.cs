@@ -18,6 +18,9 @@ internal sealed class Answering(ServedModel model, IModelWorkerGrain worker, KvR
     /// <summary>Gets the stored context; <see langword="null"/> for a generation.</summary>
     public ContextManifest? Context { get; init; }
 
+    /// <summary>Gets the context's ids.</summary>
+    public required int[] Prior { get; init; }
+
     /// <summary>Gets the prompt's ids.</summary>
     public required int[] Prompt { get; init; }
 
@@ -52,6 +55,7 @@ internal sealed class Answering(ServedModel model, IModelWorkerGrain worker, KvR
         var work = new DeviceWork<GenerationResult>(loaded => loaded.GenerateAsync(new GenerationWork
         {
             Pages = grant.Reader.Pages,
+            PriorIds = Options.RepetitionPenalty == 1 ? default : Prior.AsMemory(), // nothing else looks at them
             PromptIds = Prompt,
             Tail = tail,
             Options = new SamplingOptions
@@ -61,7 +65,9 @@ internal sealed class Answering(ServedModel model, IModelWorkerGrain worker, KvR
                 TopK = Options.TopK,
                 TopP = Options.TopP,
                 Seed = seed ?? 0,
+                RepetitionPenalty = Options.RepetitionPenalty,
                 Stop = Options.Stop,
+                StopIds = Options.StopIds,
                 IgnoreEos = Options.IgnoreEos,
                 LogProbabilities = Options.LogProbabilities,
                 TopLogProbabilities = Options.TopLogProbabilities,

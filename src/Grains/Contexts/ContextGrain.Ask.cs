@@ -24,7 +24,7 @@ internal sealed partial class ContextGrain
     private async IAsyncEnumerable<AnswerPart> AskStreamAsync(AskRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var arrived = time.GetTimestamp();
-        TokenLimits.CheckOptions(request.Options);
+        TokenLimits.CheckOptions(request.Options, Model);
         var prompt = await ReadAsync("prompt", request.Prompt);
         var manifest = (await RequireAsync(cancellationToken)).Manifest;
         var uncheckedFor = _uncheckedFor;
@@ -41,6 +41,7 @@ internal sealed partial class ContextGrain
         var answering = new Answering(Model, Worker, registry, time)
         {
             Context = manifest,
+            Prior = manifest.TokenIds,
             Prompt = prompt,
             NewTokens = newTokens,
             Options = request.Options,
@@ -63,7 +64,7 @@ internal sealed partial class ContextGrain
             throw new GranaryException(ErrorCodes.InvalidArgument, $"'{Key}' is a stored context.", "Ask it, or generate under a name that starts with '~'.");
         }
 
-        TokenLimits.CheckOptions(request.Options);
+        TokenLimits.CheckOptions(request.Options, Model);
         var context = await ReadAsync("context", request.Context);
         var prompt = await ReadAsync("prompt", request.Prompt);
         var newTokens = TokenLimits.NewTokens(context.Length, prompt.Length, request.Options, Model);
@@ -72,6 +73,7 @@ internal sealed partial class ContextGrain
             await GetChainAsync(context, cancellationToken), tailBytes, request.NoCache, request.Batch, "caches were not to be used", cancellationToken);
         var answering = new Answering(Model, Worker, registry, time)
         {
+            Prior = context,
             Prompt = prompt,
             NewTokens = newTokens,
             Options = request.Options,
@@ -87,28 +89,63 @@ internal sealed partial class ContextGrain
 
     private async IAsyncEnumerable<ScoreResult> ScoreStreamAsync(ScoreRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var continuation = await ReadAsync("continuation", request.Continuation);
+        if (request.Continuations.Length is 0 or > TokenLimits.MostContinuations)
+        {
+            throw new GranaryException(
+                ErrorCodes.InvalidArgument, $"{request.Continuations.Length} continuations were given.", $"Give 1 to {TokenLimits.MostContinuations} in one request.");
+        }
+
+        var continuations = new List<int[]>(request.Continuations.Length);
+        foreach (var input in request.Continuations)
+        {
+            continuations.Add(await ReadAsync("continuation", input));
+        }
+
         var manifest = (await RequireAsync(cancellationToken)).Manifest;
         var layout = Model.Loaded.Layout;
-        TokenLimits.NewTokens(manifest.TokenIds.Length, continuation.Length - 1, new GenerationOptions { MaxNewTokens = 1 }, Model);
-        using var grant = await GrantAsync(manifest, layout.BytesPerToken * continuation.Length, batch: false, cancellationToken);
-        using var tail = KvTail.Allocate(layout, manifest.TokenIds.Length, continuation.Length, grant.Tail);
-        var lastPage = manifest.TokenIds.AsMemory(grant.Reader.Pages[^1].Start);
-        var work = new DeviceWork<double[]>(model =>
-            model.ScoreAsync(grant.Reader.Pages, lastPage, continuation, tail, batch: false, cancellationToken));
+        var longest = continuations.Max(static ids => ids.Length);
+        TokenLimits.NewTokens(manifest.TokenIds.Length, longest - 1, new GenerationOptions { MaxNewTokens = 1 }, Model);
+        using var grant = await GrantAsync(manifest, layout.BytesPerToken * continuations.Sum(static ids => (long)ids.Length), batch: false, cancellationToken);
+        var tails = new List<KvTail>(continuations.Count);
+        double[][] scores;
+        try
+        {
+            foreach (var continuation in continuations)
+            {
+                tails.Add(KvTail.Allocate(layout, manifest.TokenIds.Length, continuation.Length, grant.Tail));
+            }
+
+            scores = await ScoreOnDeviceAsync(grant, manifest.TokenIds.AsMemory(grant.Reader.Pages[^1].Start), continuations, tails, cancellationToken);
+        }
+        finally
+        {
+            foreach (var tail in tails)
+            {
+                tail.Dispose();
+            }
+        }
+
+        foreach (var (ids, logProbabilities) in continuations.Zip(scores))
+        {
+            yield return new ScoreResult(ids, logProbabilities, logProbabilities.Sum());
+        }
+    }
+
+    private async Task<double[][]> ScoreOnDeviceAsync(
+        PageGrant grant, ReadOnlyMemory<int> lastPage, List<int[]> continuations, List<KvTail> tails, CancellationToken cancellationToken)
+    {
+        var work = new DeviceWork<double[][]>(model =>
+            model.ScoreAsync(grant.Reader.Pages, lastPage, continuations, tails, batch: false, cancellationToken));
         var id = registry.Add(work);
-        double[] scores;
         try
         {
             await Worker.StartAsync(id);
-            scores = await work.Result;
+            return await work.Result;
         }
         finally
         {
             registry.Remove(id);
         }
-
-        yield return new ScoreResult(continuation, scores, scores.Sum());
     }
 
     // Joint tokenization is only defined where the context's ids came from text: where tokenizing their text gives them back.

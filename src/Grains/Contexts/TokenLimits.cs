@@ -13,6 +13,12 @@ internal static class TokenLimits
     /// <summary>The new tokens of an answer that names no limit.</summary>
     public const int DefaultNewTokens = 128;
 
+    /// <summary>The most continuations that one request scores.</summary>
+    public const int MostContinuations = 64;
+
+    /// <summary>The most token ids that end an answer.</summary>
+    private const int MostStopIds = 16;
+
     /// <summary>Checks ids.</summary>
     public static void CheckIds(string what, IReadOnlyList<int> ids, ServedModel model)
     {
@@ -79,13 +85,15 @@ internal static class TokenLimits
     }
 
     /// <summary>Checks how an answer is to be decoded.</summary>
-    public static void CheckOptions(GenerationOptions options)
+    public static void CheckOptions(GenerationOptions options, ServedModel model)
     {
         var fault = options switch
         {
             { Temperature: var t } when !double.IsFinite(t) || t is < 0 or > 100 => $"The temperature is {t}. Give 0 to 100.",
             { TopK: < 1 } => $"Top-k is {options.TopK}. Give at least 1.",
             { TopP: <= 0 or > 1 or double.NaN } => $"Top-p is {options.TopP}. Give more than 0 and at most 1.",
+            { RepetitionPenalty: not (>= 0.01 and <= 100) } => $"The repetition penalty is {options.RepetitionPenalty}. Give 0.01 to 100.",
+            { StopIds.Length: > MostStopIds } => $"{options.StopIds.Length} stop ids were given. Give at most {MostStopIds}.",
             { TopLogProbabilities: < 0 or > 20 } => $"{options.TopLogProbabilities} alternatives were asked for. Give 0 to 20.",
             { Stop.Length: > 16 } => $"{options.Stop.Length} stop strings were given. Give at most 16.",
             _ when options.Stop.Any(static s => s.Length is 0 or > 256) => "A stop string is empty or longer than 256 characters.",
@@ -94,6 +102,11 @@ internal static class TokenLimits
         if (fault is not null)
         {
             throw new GranaryException(ErrorCodes.InvalidArgument, fault, "Correct the option.");
+        }
+
+        if (options.StopIds.Length > 0)
+        {
+            CheckIds("list of stop ids", options.StopIds, model);
         }
     }
 }

@@ -8,6 +8,7 @@ internal sealed class GenerationRequest : ModelRequest<GenerationResult>
 {
     private readonly GenerationWork _work;
     private readonly AnswerText? _text;
+    private readonly SeenTokens? _seen;
     private readonly TokenSampler _sampler;
     private readonly LogitReader _reader;
     private readonly List<int> _tokens = [];
@@ -20,7 +21,14 @@ internal sealed class GenerationRequest : ModelRequest<GenerationResult>
         : base(model, work.Batch, work.CancellationToken)
     {
         (_work, _text) = (work, text);
-        _sampler = new TokenSampler(work.Options);
+        if (work.Options.RepetitionPenalty != 1)
+        {
+            _seen = new SeenTokens(model.Config.VocabularySize, work.PriorIds.Length + work.PromptIds.Length + work.Options.MaxNewTokens);
+            _seen.Add(work.PriorIds.Span);
+            _seen.Add(work.PromptIds);
+        }
+
+        _sampler = new TokenSampler(work.Options, _seen);
         _reader = new LogitReader(model.Config.VocabularySize);
         foreach (var page in work.Pages)
         {
@@ -76,11 +84,12 @@ internal sealed class GenerationRequest : ModelRequest<GenerationResult>
         var options = _work.Options;
         var id = _sampler.Choose(logits, _work.Tail.Start + _work.Tail.Count);
         _tokens.Add(id);
+        _seen?.Add([id]);
         double? score = null;
         ScoredToken[]? top = null;
         if (options.LogProbabilities || options.TopLogProbabilities > 0)
         {
-            var normalizer = logits.Normalizer();
+            var normalizer = LogProbabilities.Normalizer(logits);
             score = logits[id] - normalizer;
             _logProbabilities.Add(logits[id] - normalizer);
             top = LogProbabilities.Top(logits, normalizer, options.TopLogProbabilities);
@@ -97,6 +106,12 @@ internal sealed class GenerationRequest : ModelRequest<GenerationResult>
         if (!_work.Options.IgnoreEos && id == Model.Config.EosTokenId)
         {
             _finishReason = "eos";
+            return _text?.Flush();
+        }
+
+        if (_work.Options.StopIds.Contains(id))
+        {
+            _finishReason = "stop";
             return _text?.Flush();
         }
 

@@ -9,6 +9,10 @@ public sealed record GenerationWork
     /// <summary>Gets the context's complete pages, in order; none for an empty context.</summary>
     public required IReadOnlyList<KvPage> Pages { get; init; }
 
+    /// <summary>Gets the context's token ids, which only a repetition penalty needs.</summary>
+    /// <value>As many as the pages hold. Default: none.</value>
+    public ReadOnlyMemory<int> PriorIds { get; init; }
+
     /// <summary>Gets the prompt.</summary>
     public required int[] PromptIds { get; init; }
 

@@ -87,23 +87,31 @@ public sealed class LoadedModel
 
         var start = KvPlan.Check(Layout, work.Pages);
         KvPlan.Check(work.PromptIds, Config.VocabularySize);
+        KvPlan.Check(work.PriorIds.Span, Config.VocabularySize);
+        KvPlan.Check([.. work.Options.StopIds], Config.VocabularySize);
+        if (work.Options.RepetitionPenalty != 1 && work.PriorIds.Length != start)
+        {
+            throw EngineErrors.Invalid($"A repetition penalty was given with {work.PriorIds.Length} ids of a context of {start}.", "Pass the ids of the whole context.");
+        }
+
         CheckWindow((long)start + work.PromptIds.Length + work.Options.MaxNewTokens);
         KvPlan.Check(Layout, work.Tail, start, work.PromptIds.Length + work.Options.MaxNewTokens - 1);
         return await _engine.RunAsync(new GenerationRequest(_model, work with { Pages = [.. work.Pages] }, NewText(work.Options))).ConfigureAwait(false);
     }
 
-    /// <summary>Gets the log-probabilities of given tokens after a context.</summary>
+    /// <summary>Gets the log-probabilities of given tokens after a context, for several continuations at once: the context's last page is computed again once.</summary>
     /// <param name="pages">The context's complete pages, in order; at least one. The caller holds references.</param>
     /// <param name="lastPageIds">The token ids of the last page, which is computed once more for its last row.</param>
-    /// <param name="continuation">The tokens to score.</param>
-    /// <param name="tail">Empty, at the context's length, for the continuation.</param>
+    /// <param name="continuations">The tokens to score, each continuation for itself.</param>
+    /// <param name="tails">One for each continuation: empty, at the context's length.</param>
     /// <param name="batch">Whether interactive requests go first.</param>
     /// <param name="cancellationToken">Ends the work between two steps.</param>
-    /// <returns>One natural log-probability for each token of the continuation.</returns>
+    /// <returns>For each continuation, one natural log-probability for each of its tokens; the bits that it has alone.</returns>
     /// <exception cref="Errors.InferenceException"><c>EmptyInput</c>, <c>InvalidArgument</c>, <c>TokenOutOfVocabulary</c>, <c>ContextWindowExceeded</c>, <c>QueueFull</c>, <c>NonFiniteLogits</c>: each says what to do.</exception>
-    public async Task<double[]> ScoreAsync(IReadOnlyList<KvPage> pages, ReadOnlyMemory<int> lastPageIds, int[] continuation, KvTail tail, bool batch, CancellationToken cancellationToken)
+    public async Task<double[][]> ScoreAsync(
+        IReadOnlyList<KvPage> pages, ReadOnlyMemory<int> lastPageIds, IReadOnlyList<int[]> continuations, IReadOnlyList<KvTail> tails, bool batch, CancellationToken cancellationToken)
     {
-        if (pages.Count == 0 || continuation.Length == 0)
+        if (pages.Count == 0 || continuations.Count == 0 || continuations.Any(static continuation => continuation.Length == 0))
         {
             throw EngineErrors.Empty(pages.Count == 0 ? "context tokens" : "tokens to score");
         }
@@ -114,11 +122,20 @@ public sealed class LoadedModel
             throw EngineErrors.Invalid($"{lastPageIds.Length} ids were given for a last page of {pages[^1].Count}.", "Pass the ids of the last page's tokens.");
         }
 
+        if (tails.Distinct().Count() != continuations.Count || tails.Count != continuations.Count)
+        {
+            throw EngineErrors.Invalid($"{tails.Count} tails were given for {continuations.Count} continuations.", "Pass a tail of its own for each continuation.");
+        }
+
         KvPlan.Check(lastPageIds.Span, Config.VocabularySize);
-        KvPlan.Check(continuation, Config.VocabularySize);
-        CheckWindow((long)start + continuation.Length);
-        KvPlan.Check(Layout, tail, start, continuation.Length - 1);
-        return await _engine.RunAsync(new ScoreRequest(_model, [.. pages], lastPageIds, continuation, tail, batch, cancellationToken)).ConfigureAwait(false);
+        foreach (var (continuation, tail) in continuations.Zip(tails))
+        {
+            KvPlan.Check(continuation, Config.VocabularySize);
+            CheckWindow((long)start + continuation.Length);
+            KvPlan.Check(Layout, tail, start, continuation.Length - 1);
+        }
+
+        return await _engine.RunAsync(new ScoreRequest(_model, [.. pages], lastPageIds, [.. continuations], [.. tails], batch, cancellationToken)).ConfigureAwait(false);
     }
 
     /// <summary>Runs given tokens and gives logits and KV, for <c>granary model forward</c>.</summary>

@@ -4,74 +4,113 @@ using Granary.Inference.Pages;
 
 namespace Granary.Inference.Engine;
 
-/// <summary>The log-probabilities of given tokens after a context.</summary>
+/// <summary>The log-probabilities of given tokens after a context, for each of several continuations.</summary>
 /// <remarks>
-/// The first is predicted by the context's last token, whose hidden state nobody keeps: the last page is computed once more, as a page from its start,
-/// so its last row has the bits that it had when the page was made. Its KV is in the page already and is not written.
+/// A continuation's first token is predicted by the context's last one, whose hidden state nobody keeps: the last page is computed once more for all of them, as a
+/// page from its start, so its last row has the bits that it had when the page was made. Its KV is in the page already and is not written.
 /// </remarks>
-internal sealed class ScoreRequest : ModelRequest<double[]>
+internal sealed class ScoreRequest : ModelRequest<double[][]>
 {
     private readonly IReadOnlyList<KvPage> _pages;
     private readonly ReadOnlyMemory<int> _lastPage;
-    private readonly int[] _continuation;
-    private readonly KvTail _tail;
+    private readonly int[][] _continuations;
+    private readonly KvTail[] _tails;
     private readonly LogitReader _reader;
-    private readonly List<double> _scores = [];
+    private readonly double[][] _scores;
+    private bool _lastPageRan;
+    private int _current;
 
-    public ScoreRequest(ICausalModel model, IReadOnlyList<KvPage> pages, ReadOnlyMemory<int> lastPage, int[] continuation, KvTail tail, bool batch, CancellationToken cancellationToken)
+    public ScoreRequest(
+        ICausalModel model, IReadOnlyList<KvPage> pages, ReadOnlyMemory<int> lastPage, int[][] continuations, KvTail[] tails, bool batch, CancellationToken cancellationToken)
         : base(model, batch, cancellationToken)
     {
-        (_pages, _lastPage, _continuation, _tail) = (pages, lastPage, continuation, tail);
+        (_pages, _lastPage, _continuations, _tails) = (pages, lastPage, continuations, tails);
+        _scores = [.. continuations.Select(static continuation => new double[continuation.Length])];
         _reader = new LogitReader(model.Config.VocabularySize);
         foreach (var page in pages)
         {
             Hold(page.Data);
         }
 
-        Hold(tail.Data);
+        foreach (var tail in tails)
+        {
+            Hold(tail.Data);
+        }
     }
 
-    protected override double[] Result => [.. _scores];
+    protected override double[][] Result => _scores;
 
     private KvPage LastPage => _pages[^1];
 
     protected override ModelStep NextStep()
     {
-        if (_scores.Count == 0)
+        if (!_lastPageRan)
         {
             return new ModelStep
             {
                 TokenIds = _lastPage,
                 Position = LastPage.Start,
-                Past = [.. _pages.SkipLast(1).Select(page => new KvRun(page.Data, page.Count))],
+                Past = [.. _pages.SkipLast(1).Select(static page => new KvRun(page.Data, page.Count))],
                 Logits = LogitRows.Last,
                 Page = true,
             };
         }
 
-        var position = _tail.Start + _tail.Count;
-        var rows = KvPlan.Rows(position, _continuation.Length - 1 - _tail.Count, _tail.Data.Layout.PageSize);
+        var (continuation, tail) = (_continuations[_current], _tails[_current]);
+        var position = tail.Start + tail.Count;
+        var rows = KvPlan.Rows(position, continuation.Length - 1 - tail.Count, tail.Data.Layout.PageSize);
         return new ModelStep
         {
-            TokenIds = _continuation.AsMemory(_tail.Count, rows),
+            TokenIds = continuation.AsMemory(tail.Count, rows),
             Position = position,
-            Past = KvPlan.Past(_pages, _tail),
-            Target = _tail.Data,
-            TargetOffset = _tail.Count,
+            Past = KvPlan.Past(_pages, tail),
+            Target = tail.Data,
+            TargetOffset = tail.Count,
             Logits = LogitRows.All,
         };
     }
 
     protected override bool Take(StepLogits logits)
     {
-        var position = _scores.Count == 0 ? LastPage.Start + LastPage.Count - 1 : _tail.Start + _tail.Count;
-        _tail.Count += _scores.Count == 0 ? 0 : logits.Rows;
-        for (var row = 0; row < logits.Rows; row++)
+        if (_lastPageRan)
         {
-            var read = _reader.Read(logits, row, position + row);
-            _scores.Add(read[_continuation[_scores.Count]] - read.Normalizer());
+            TakeContinuation(logits, _continuations[_current], _tails[_current], _scores[_current]);
+        }
+        else
+        {
+            TakeLastPage(logits);
         }
 
-        return _scores.Count == _continuation.Length;
+        // The last token of a continuation is scored, not run.
+        while (_current < _tails.Length && _tails[_current].Count == _continuations[_current].Length - 1)
+        {
+            _current++;
+        }
+
+        return _current == _tails.Length;
+    }
+
+    private void TakeLastPage(StepLogits logits)
+    {
+        var row = _reader.Read(logits, 0, LastPage.Start + LastPage.Count - 1);
+        var normalizer = LogProbabilities.Normalizer(row);
+        for (var index = 0; index < _continuations.Length; index++)
+        {
+            _scores[index][0] = row[_continuations[index][0]] - normalizer;
+        }
+
+        _lastPageRan = true;
+    }
+
+    private void TakeContinuation(StepLogits logits, int[] continuation, KvTail tail, double[] scores)
+    {
+        for (var row = 0; row < logits.Rows; row++)
+        {
+            var read = _reader.Read(logits, row, tail.Start + tail.Count + row);
+            var scored = tail.Count + row + 1;
+            scores[scored] = read[continuation[scored]] - LogProbabilities.Normalizer(read);
+        }
+
+        tail.Count += logits.Rows;
     }
 }

@@ -19,11 +19,18 @@ public sealed record SamplingOptions
     /// <value>(0, 1]. Default: <see langword="null"/>, 1.</value>
     public double? TopP { get; init; }
 
+    /// <summary>Gets by what the logits of ids that occurred in context, prompt or answer are divided (above 0) or multiplied, before temperature.</summary>
+    /// <value>0.01 to 100; above 1 repeats less. Default: 1, off.</value>
+    public double RepetitionPenalty { get; init; } = 1;
+
     /// <summary>Gets the seed of the random numbers, which are keyed by (seed, absolute position).</summary>
     public long Seed { get; init; }
 
     /// <summary>Gets strings that end the answer; the text stops in front of the first.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
+
+    /// <summary>Gets token ids that end the answer, like the end-of-text token: the id is returned, the text stops in front of it.</summary>
+    public IReadOnlyList<int> StopIds { get; init; } = [];
 
     /// <summary>Gets whether the end-of-text token is an ordinary one.</summary>
     public bool IgnoreEos { get; init; }
@@ -43,6 +50,7 @@ public sealed record SamplingOptions
         AddIf(!double.IsFinite(Temperature) || Temperature < 0, $"the temperature is {Temperature}, it is 0 or above");
         AddIf(TopK < 1, $"top-k is {TopK}, it is 1 or above");
         AddIf(TopP is { } mass && !(mass > 0 && mass <= 1), $"top-p is {TopP}, it is above 0 and at most 1");
+        AddIf(!(RepetitionPenalty is >= 0.01 and <= 100), $"the repetition penalty is {RepetitionPenalty}, it is 0.01 to 100");
         AddIf(Stop.Any(string.IsNullOrEmpty), "a stop string is empty");
         AddIf(TopLogProbabilities is < 0 or > 20, $"{TopLogProbabilities} alternatives are asked for, 0 to 20 can be given");
         return faults;

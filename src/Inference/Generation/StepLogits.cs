@@ -26,35 +26,38 @@ internal readonly struct StepLogits
     /// <summary>Gets the rows.</summary>
     public int Rows { get; }
 
-    /// <summary>Gets whether the logits are bfloat16.</summary>
-    public bool NeedsWidening => _tensor?.dtype == ScalarType.BFloat16;
+    /// <summary>Gets whether rows are bfloat16 and have to be widened.</summary>
+    public bool IsHalf => _tensor is { dtype: ScalarType.BFloat16 };
 
     /// <summary>Gets a row.</summary>
     /// <param name="row">Which.</param>
-    /// <param name="widened">[vocab]; used where the logits are bfloat16, and then what the result lies in.</param>
-    /// <returns>[vocab].</returns>
-    public LogitRow Row(int row, Span<float> widened)
+    /// <param name="widened">[vocab] for what <see cref="IsHalf"/> widens; untouched otherwise.</param>
+    /// <returns>[vocab], where it lies, or <paramref name="widened"/>.</returns>
+    public LogitRow Row(int row, float[] widened)
     {
         if (_tensor is null)
         {
             return new LogitRow(_rows[_first + row]);
         }
 
-        using var view = _tensor.select(0, row); // [vocab], in the tensor's own memory
-        switch (view.dtype)
+        var bytes = _tensor.bytes; // [rows, vocab]
+        bytes = bytes.Slice(row * (bytes.Length / Rows), bytes.Length / Rows);
+        return _tensor.dtype switch
         {
-            case ScalarType.Float64:
-                return new LogitRow(MemoryMarshal.Cast<byte, double>(view.bytes));
-            case ScalarType.Float32:
-                return new LogitRow(MemoryMarshal.Cast<byte, float>(view.bytes));
-            default:
-                var halves = MemoryMarshal.Cast<byte, ushort>(view.bytes);
-                for (var id = 0; id < widened.Length; id++)
-                {
-                    widened[id] = BitConverter.UInt32BitsToSingle((uint)halves[id] << 16); // bfloat16 is float32's upper half
-                }
+            ScalarType.Float64 => new LogitRow(MemoryMarshal.Cast<byte, double>(bytes)),
+            ScalarType.Float32 => new LogitRow(MemoryMarshal.Cast<byte, float>(bytes)),
+            ScalarType.BFloat16 => new LogitRow(Widen(MemoryMarshal.Cast<byte, ushort>(bytes), widened)),
+            _ => throw new InvalidOperationException($"Logits are {_tensor.dtype}."),
+        };
+    }
 
-                return new LogitRow(widened);
+    private static ReadOnlySpan<float> Widen(ReadOnlySpan<ushort> halves, float[] widened)
+    {
+        for (var id = 0; id < halves.Length; id++)
+        {
+            widened[id] = BitConverter.UInt32BitsToSingle((uint)halves[id] << 16); // bfloat16 is float32's upper half
         }
+
+        return widened;
     }
 }

@@ -33,13 +33,17 @@ internal sealed class StopScanner(IReadOnlyList<string> stops)
     /// <returns>What was held back and is no stop string.</returns>
     public string Flush() => Stopped ? string.Empty : Pass(_held.Length);
 
+    // The start of the stop string that is complete first, so that it does not matter how the text was cut into pieces.
     private int First()
     {
-        var first = -1;
+        var (first, end) = (-1, int.MaxValue);
         foreach (var stop in stops)
         {
             var at = _held.IndexOf(stop, StringComparison.Ordinal);
-            first = at >= 0 && (first < 0 || at < first) ? at : first;
+            if (at >= 0 && (at + stop.Length < end || (at + stop.Length == end && at < first)))
+            {
+                (first, end) = (at, at + stop.Length);
+            }
         }
 
         return first;

@@ -124,7 +124,8 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
             return Parts(request.Options);
         }
 
-        public Task<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken) => Task.FromResult(new ScoreResult([1, 2], [-0.5, -0.25], -0.75));
+        public Task<IReadOnlyList<ScoreResult>> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken) =>
+            Task.FromResult<IReadOnlyList<ScoreResult>>([.. request.Continuations.Select(static input => new ScoreResult(input.TokenIds ?? [], [-0.5, -0.25], -0.75))]);
 
         public Task<bool> EvictAsync(CancellationToken cancellationToken) => Task.FromResult(true);
 

@@ -211,7 +211,7 @@ public sealed class ContextGrainTests(OneSilo silo) : IClassFixture<OneSilo>
         await OneSilo.CreateAsync(context, TokenInput.OfTokens(OneSilo.Ids(300, 9)));
         var answer = await OneSilo.EndAsync(context.AskAsync(new AskRequest { Prompt = Prompt, Options = Greedy }));
         ScoreResult? score = null;
-        await foreach (var result in context.ScoreAsync(new ScoreRequest { Continuation = TokenInput.OfTokens([.. Prompt.TokenIds!, .. answer.TokenIds]) }))
+        await foreach (var result in context.ScoreAsync(ScoreRequest.Of(TokenInput.OfTokens([.. Prompt.TokenIds!, .. answer.TokenIds]))))
         {
             score = result;
         }
@@ -219,6 +219,57 @@ public sealed class ContextGrainTests(OneSilo silo) : IClassFixture<OneSilo>
         Assert.Equal(17, score!.LogProbabilities.Length);
         Assert.All(answer.LogProbabilities!.Zip(score.LogProbabilities[5..]), static pair => Assert.Equal(pair.First, pair.Second, 1e-4));
         Assert.Equal(score.LogProbabilities.Sum(), score.Sum, 1e-12);
+    }
+
+    [Fact]
+    public async Task ScoreAsync_SeveralContinuations_OneResultEachInTheirOrder()
+    {
+        var context = silo.Context("scored-together");
+        await OneSilo.CreateAsync(context, TokenInput.OfTokens(OneSilo.Ids(300, 9)));
+        TokenInput[] continuations = [TokenInput.OfTokens(5, 6, 7), TokenInput.OfTokens(8), TokenInput.OfTokens(9, 10)];
+        var together = await ScoreAsync(context, continuations);
+        Assert.Equal(continuations.Select(static input => input.TokenIds), together.Select(static result => result.TokenIds));
+        foreach (var (continuation, result) in continuations.Zip(together))
+        {
+            Assert.Equal((await ScoreAsync(context, continuation)).Single().LogProbabilities, result.LogProbabilities);
+        }
+
+        var none = await Assert.ThrowsAsync<GranaryException>(() => ScoreAsync(context));
+        Assert.Equal(ErrorCodes.InvalidArgument, none.Code);
+    }
+
+    [Fact]
+    public async Task AskAsync_RepetitionPenaltyAndStopIds_HoldWithAndWithoutCaches()
+    {
+        var context = silo.Context("penalized");
+        var ids = OneSilo.Ids(300, 11);
+        await OneSilo.CreateAsync(context, TokenInput.OfTokens(ids));
+        var options = Greedy with { RepetitionPenalty = 1.3 };
+        var plain = await OneSilo.EndAsync(context.AskAsync(new AskRequest { Prompt = Prompt, Options = Greedy }));
+        var asked = await OneSilo.EndAsync(context.AskAsync(new AskRequest { Prompt = Prompt, Options = options }));
+        var generated = await OneSilo.EndAsync(silo.Context("~penalized").GenerateAsync(
+            new GenerateRequest { Context = TokenInput.OfTokens(ids), Prompt = Prompt, Options = options, NoCache = true }));
+        Assert.NotEqual(plain.TokenIds, asked.TokenIds);
+        Assert.Equal(generated.TokenIds, asked.TokenIds);
+        Assert.Equal(generated.LogProbabilities, asked.LogProbabilities);
+
+        var stopped = await OneSilo.EndAsync(context.AskAsync(new AskRequest { Prompt = Prompt, Options = options with { StopIds = [asked.TokenIds[1]] } }));
+        Assert.Equal("stop", stopped.FinishReason);
+        Assert.Equal(asked.TokenIds[..(Array.IndexOf(asked.TokenIds, asked.TokenIds[1]) + 1)], stopped.TokenIds);
+        var unknown = await Assert.ThrowsAsync<GranaryException>(
+            () => OneSilo.EndAsync(context.AskAsync(new AskRequest { Prompt = Prompt, Options = options with { StopIds = [-1] } })));
+        Assert.Equal(ErrorCodes.TokenOutOfVocabulary, unknown.Code);
+    }
+
+    private static async Task<List<ScoreResult>> ScoreAsync(IContextGrain context, params TokenInput[] continuations)
+    {
+        var results = new List<ScoreResult>();
+        await foreach (var result in context.ScoreAsync(ScoreRequest.Of(continuations)))
+        {
+            results.Add(result);
+        }
+
+        return results;
     }
 
     private async Task DamageOneChunkAsync(int tokens)

@@ -63,6 +63,7 @@ internal sealed class ContextRun : IDisposable
         return await Model.GenerateAsync(new GenerationWork
         {
             Pages = Pages,
+            PriorIds = Ids,
             PromptIds = prompt,
             Tail = tail,
             Options = options,
@@ -72,11 +73,20 @@ internal sealed class ContextRun : IDisposable
         });
     }
 
-    public async Task<double[]> ScoreAsync(int[] continuation)
+    public async Task<double[]> ScoreAsync(int[] continuation) => (await ScoreAsync([continuation])).Single();
+
+    public async Task<double[][]> ScoreAsync(int[][] continuations)
     {
-        using var reservation = await Budget.AdmitAsync(continuation.Length * Model.Layout.BytesPerToken, false, default);
-        using var tail = KvTail.Allocate(Model.Layout, Ids.Length, continuation.Length, reservation);
-        return await Model.ScoreAsync(Pages, Ids.AsMemory(Pages[^1].Start), continuation, tail, false, default);
+        using var reservation = await Budget.AdmitAsync(continuations.Sum(ids => ids.Length) * Model.Layout.BytesPerToken, false, default);
+        var tails = continuations.Select(ids => KvTail.Allocate(Model.Layout, Ids.Length, ids.Length, reservation)).ToList();
+        try
+        {
+            return await Model.ScoreAsync(Pages, Ids.AsMemory(Pages[^1].Start), continuations, tails, false, default);
+        }
+        finally
+        {
+            tails.ForEach(tail => tail.Dispose());
+        }
     }
 
     public void Dispose()

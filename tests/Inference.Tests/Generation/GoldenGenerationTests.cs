@@ -1,4 +1,7 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
+using Granary.Inference.Engine;
+using Granary.Inference.Errors;
 using Granary.Inference.Generation;
 using Granary.Inference.Tests.Engine;
 using Granary.Inference.Tests.Models;
@@ -44,6 +47,73 @@ public sealed class GoldenGenerationTests(EngineFixture engine)
             Assert.InRange(GoldenForward.Difference(run.LogProbabilities, scores), 0, 1e-4);
             Assert.Equal(scores, await context.ScoreAsync(run.Scored));
         }
+    }
+
+    [Theory, MemberData(nameof(GoldenForward.Names), MemberType = typeof(GoldenForward))]
+    public async Task S9_ContinuationsScoredTogether_EachHasTheBitsItHasAlone(string name)
+    {
+        var model = await engine.GoldenModelAsync(name);
+        var run = Runs(name).MaxBy(run => run.Prompt.Length);
+        using var context = await ContextRun.PrefillAsync(model, run.Prompt);
+        int[][] continuations = [run.Scored, run.Greedy, run.Scored[..1], [.. run.Scored.Reverse()], run.Scored];
+        var together = await context.ScoreAsync(continuations);
+        Assert.Equal(continuations.Length, together.Length);
+        foreach (var (continuation, scores) in continuations.Zip(together))
+        {
+            Assert.Equal(await context.ScoreAsync(continuation), scores);
+        }
+
+        Assert.InRange(GoldenForward.Difference(run.LogProbabilities, together[^1]), 0, 1e-4);
+    }
+
+    [Theory, MemberData(nameof(GoldenForward.Names), MemberType = typeof(GoldenForward))]
+    public async Task Score_OfWhatAnAskDecoded_IsTheAsksLogProbabilities(string name)
+    {
+        var model = await engine.GoldenModelAsync(name);
+        var run = Runs(name).MaxBy(run => run.Prompt.Length);
+        using var context = await ContextRun.PrefillAsync(model, run.Prompt[..^1]);
+        var answer = await context.AskAsync(run.Prompt[^1..], Greedy(8));
+        var scores = await context.ScoreAsync([run.Prompt[^1], .. answer.TokenIds]);
+
+        // The ask decodes a row a step, a score runs all rows in one: other shapes, so the tolerance of float32 logits.
+        Assert.InRange(GoldenForward.Difference(answer.LogProbabilities ?? [], [.. scores.Skip(1)]), 0, 1e-4);
+    }
+
+    [Theory, MemberData(nameof(GoldenForward.Names), MemberType = typeof(GoldenForward))]
+    public async Task StopIds_FirstGreedyTokenIsOne_EndsTheAnswerWithIt(string name)
+    {
+        var model = await engine.GoldenModelAsync(name);
+        var run = Runs(name).MaxBy(run => run.Prompt.Length);
+        using var context = await ContextRun.PrefillAsync(model, run.Prompt[..^1]);
+        var answer = await context.AskAsync(run.Prompt[^1..], Greedy(8) with { StopIds = [run.Greedy[2]] });
+        var end = Array.IndexOf(run.Greedy, run.Greedy[2]);
+        Assert.Equal(run.Greedy[..(end + 1)], answer.TokenIds);
+        Assert.Equal("stop", answer.FinishReason);
+        var unknown = await Assert.ThrowsAsync<InferenceException>(() => context.AskAsync([1], Greedy(1) with { StopIds = [model.Config.VocabularySize] }));
+        Assert.Equal("TokenOutOfVocabulary", unknown.Code);
+    }
+
+    [Theory, MemberData(nameof(GoldenForward.Names), MemberType = typeof(GoldenForward))]
+    public async Task RepetitionPenalty_OverContext_EachTokenIsTheHighestPenalizedLogit(string name)
+    {
+        var model = await engine.GoldenModelAsync(name);
+        var run = Runs(name).MaxBy(run => run.Prompt.Length);
+        using var context = await ContextRun.PrefillAsync(model, run.Prompt[..^1]);
+        var answer = await context.AskAsync(run.Prompt[^1..], Greedy(8) with { RepetitionPenalty = 5 });
+        Assert.NotEqual(run.Greedy[..8], answer.TokenIds);
+
+        var forward = await model.ForwardAsync(new ForwardRequest { TokenIds = [.. run.Prompt, .. answer.TokenIds] }, default);
+        var logits = MemoryMarshal.Cast<byte, float>(forward.Logits).ToArray().Chunk(model.Config.VocabularySize).ToArray();
+        for (var index = 0; index < 8; index++)
+        {
+            var seen = run.Prompt.Concat(answer.TokenIds.Take(index)).ToHashSet();
+            var penalized = logits[run.Prompt.Length - 1 + index].Select((logit, id) => !seen.Contains(id) ? logit : logit > 0 ? logit / 5 : logit * 5).ToArray();
+            Assert.InRange(penalized.Max() - penalized[answer.TokenIds[index]], 0, 5e-4); // 1e-4 of a logit, five times
+        }
+
+        // Log-probabilities are those of the raw logits: the same tokens' scores, which know no penalty.
+        var scores = await context.ScoreAsync([run.Prompt[^1], .. answer.TokenIds]);
+        Assert.InRange(GoldenForward.Difference(answer.LogProbabilities ?? [], [.. scores.Skip(1)]), 0, 1e-4);
     }
 
     [Fact]
