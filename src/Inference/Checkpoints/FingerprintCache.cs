@@ -12,6 +12,9 @@ public sealed class FingerprintCache(string folder)
     private const string Version = "granary.fingerprint-cache.1";
     private const int FingerprintLength = 64;
 
+    /// <summary>Gets the cache's folder.</summary>
+    internal string Folder => folder;
+
     /// <summary>Gets the user's cache: <c>$XDG_CACHE_HOME/granary</c>, by default <c>~/.cache/granary</c>.</summary>
     /// <returns>The cache.</returns>
     public static FingerprintCache Default()

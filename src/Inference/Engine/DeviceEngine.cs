@@ -1,4 +1,5 @@
 using Granary.Inference.Checkpoints;
+using Granary.Inference.Kernels;
 using Granary.Inference.Models;
 using Granary.Inference.Pages;
 using Microsoft.Extensions.Logging;
@@ -17,6 +18,8 @@ public sealed partial class DeviceEngine : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly WorkQueue _queue;
+    private readonly KernelTeam _team;
+    private readonly SharedStep _sharedStep; // the device thread's
     private readonly List<ICausalModel> _models = []; // the device thread's
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -31,6 +34,8 @@ public sealed partial class DeviceEngine : IAsyncDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(options.QueueCapacity, 1, nameof(options));
         (_options, _time, _logger) = (options, time, logger);
         _queue = new WorkQueue(options.QueueCapacity);
+        _team = new KernelTeam(options.EffectiveThreads);
+        _sharedStep = new SharedStep(_queue, time, Fail);
         new Thread(Run) { Name = "granary-device-" + Device, IsBackground = true }.Start();
     }
 
@@ -87,7 +92,7 @@ public sealed partial class DeviceEngine : IAsyncDisposable
 
     internal ICausalModel LoadOnDevice(Checkpoint checkpoint, KvDtype dtype)
     {
-        var model = ModelFamilies.Load(checkpoint, dtype);
+        var model = ModelFamilies.Load(checkpoint, dtype, _team);
         _models.Add(model);
         return model;
     }
@@ -142,6 +147,7 @@ public sealed partial class DeviceEngine : IAsyncDisposable
         }
 
         _models.Clear();
+        _team.Dispose();
         _ended.TrySetResult();
     }
 
@@ -155,27 +161,44 @@ public sealed partial class DeviceEngine : IAsyncDisposable
             {
                 control?.Invoke();
             }
-            else if (request.Step(_time))
+            else if (request is IModelWork { Model.Rows: { } rows } work)
             {
-                _queue.Ended();
+                _sharedStep.Run(request, work, rows);
             }
             else
             {
-                _queue.PutBack(request);
+                EndTurn(request, request.Step(_time));
             }
         }
         catch (Exception exception)
         {
-            if (exception is not (Errors.InferenceException or OperationCanceledException))
-            {
-                Log.RequestFailed(_logger, exception);
-            }
+            Fail(request, exception);
+        }
+    }
 
-            if (request is not null)
-            {
-                _queue.Ended();
-                request.Fail(exception);
-            }
+    private void EndTurn(EngineRequest request, bool done)
+    {
+        if (done)
+        {
+            _queue.Ended();
+        }
+        else
+        {
+            _queue.PutBack(request);
+        }
+    }
+
+    private void Fail(EngineRequest? request, Exception exception)
+    {
+        if (exception is not (Errors.InferenceException or OperationCanceledException))
+        {
+            Log.RequestFailed(_logger, exception);
+        }
+
+        if (request is not null)
+        {
+            _queue.Ended();
+            request.Fail(exception);
         }
     }
 

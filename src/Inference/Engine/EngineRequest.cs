@@ -18,15 +18,7 @@ internal abstract class EngineRequest(bool batch, CancellationToken cancellation
     public bool Step(TimeProvider time)
     {
         var started = time.GetTimestamp();
-        var done = Advance();
-        DeviceTime += time.GetElapsedTime(started);
-        if (done)
-        {
-            ReleaseAll();
-            Complete();
-        }
-
-        return done;
+        return EndStep(Advance(), time.GetElapsedTime(started));
     }
 
     /// <summary>Ends the request; on the device thread, between steps, or before it was queued.</summary>
@@ -34,6 +26,19 @@ internal abstract class EngineRequest(bool batch, CancellationToken cancellation
     {
         ReleaseAll();
         CompleteWith(exception);
+    }
+
+    /// <summary>Counts a step; completes the request where it is done.</summary>
+    protected bool EndStep(bool done, TimeSpan duration)
+    {
+        DeviceTime += duration;
+        if (done)
+        {
+            ReleaseAll();
+            Complete();
+        }
+
+        return done;
     }
 
     /// <summary>Holds memory until the request ends, so that no caller can free what a step reads.</summary>

@@ -4,9 +4,8 @@ using Granary.Inference.Models;
 namespace Granary.Inference.Engine;
 
 /// <summary>An ask on the device: the prompt's steps, split at page boundaries, then one row a step.</summary>
-internal sealed class GenerationRequest : EngineRequest<GenerationResult>
+internal sealed class GenerationRequest : ModelRequest<GenerationResult>
 {
-    private readonly ICausalModel _model;
     private readonly GenerationWork _work;
     private readonly AnswerText? _text;
     private readonly TokenSampler _sampler;
@@ -18,9 +17,9 @@ internal sealed class GenerationRequest : EngineRequest<GenerationResult>
     private string? _finishReason;
 
     public GenerationRequest(ICausalModel model, GenerationWork work, AnswerText? text)
-        : base(work.Batch, work.CancellationToken)
+        : base(model, work.Batch, work.CancellationToken)
     {
-        (_model, _work, _text) = (model, work, text);
+        (_work, _text) = (work, text);
         _sampler = new TokenSampler(work.Options);
         _reader = new LogitReader(model.Config.VocabularySize);
         foreach (var page in work.Pages)
@@ -41,39 +40,35 @@ internal sealed class GenerationRequest : EngineRequest<GenerationResult>
         DeviceTime = DeviceTime,
     };
 
-    protected override bool Advance()
-    {
-        var prompt = _work.PromptIds.AsMemory(_prompted);
-        if (prompt.IsEmpty)
-        {
-            Decode(new[] { _tokens[^1] }, LogitRows.Last);
-            return _finishReason is not null;
-        }
-
-        var position = _work.Tail.Start + _work.Tail.Count;
-        var rows = KvPlan.Rows(position, prompt.Length, _work.Tail.Data.Layout.PageSize);
-        _prompted += rows;
-        Decode(prompt[..rows], rows == prompt.Length ? LogitRows.Last : LogitRows.None);
-        return _finishReason is not null;
-    }
-
-    private void Decode(ReadOnlyMemory<int> tokenIds, LogitRows wanted)
+    protected override ModelStep NextStep()
     {
         var tail = _work.Tail;
-        using var logits = _model.Run(new ModelStep
+        var position = tail.Start + tail.Count;
+        var prompt = _work.PromptIds.AsMemory(_prompted);
+        var rows = prompt.IsEmpty ? 1 : KvPlan.Rows(position, prompt.Length, tail.Data.Layout.PageSize);
+        return new ModelStep
         {
-            TokenIds = tokenIds,
-            Position = tail.Start + tail.Count,
+            TokenIds = prompt.IsEmpty ? new[] { _tokens[^1] } : prompt[..rows],
+            Position = position,
             Past = KvPlan.Past(_work.Pages, tail),
             Target = tail.Data,
             TargetOffset = tail.Count,
-            Logits = wanted,
-        });
-        tail.Count += tokenIds.Length;
-        if (logits is not null)
+            Logits = rows >= prompt.Length ? LogitRows.Last : LogitRows.None,
+        };
+    }
+
+    protected override bool Take(StepLogits logits)
+    {
+        var tail = _work.Tail;
+        var prompted = Math.Min(_work.PromptIds.Length - _prompted, KvPlan.Rows(tail.Start + tail.Count, int.MaxValue, tail.Data.Layout.PageSize));
+        _prompted += prompted;
+        tail.Count += Math.Max(1, prompted);
+        if (logits.Rows > 0)
         {
             Emit(_reader.Read(logits, 0, tail.Start + tail.Count - 1));
         }
+
+        return _finishReason is not null;
     }
 
     private void Emit(ReadOnlySpan<double> logits)
@@ -99,7 +94,7 @@ internal sealed class GenerationRequest : EngineRequest<GenerationResult>
     // Decides whether the token ends the answer; gives the text that became certain.
     private string? Finish(int id)
     {
-        if (!_work.Options.IgnoreEos && id == _model.Config.EosTokenId)
+        if (!_work.Options.IgnoreEos && id == Model.Config.EosTokenId)
         {
             _finishReason = "eos";
             return _text?.Flush();

@@ -13,11 +13,14 @@ public sealed class LoadedModel
     private readonly ICausalModel _model;
     private readonly CheckpointSource _source;
 
+    // On the device thread, which the self-test needs.
     internal LoadedModel(DeviceEngine engine, ICausalModel model, CheckpointSource source, string modelId, ModelLoadOptions options, TimeSpan loadTime)
     {
         (_engine, _model, _source, ModelId, LoadTime) = (engine, model, source, modelId, loadTime);
         Layout = KvLayout.Of(model.Config, options.Dtype, options.PageSize);
-        Numerics = NumericsId.Of(engine.Device, options.Dtype, options.PageSize);
+        var numerics = NumericsId.Of(engine.Device, options.Dtype, options.PageSize, model.Rows?.InstructionSet);
+        var exact = new SelfTestVerdicts(options.Cache.Folder).Get(source.Fingerprint, numerics, () => SelfTest.Passes(model, Layout));
+        Numerics = exact ? numerics : numerics.AsInexact();
     }
 
     /// <summary>Gets what the model is called.</summary>

@@ -9,13 +9,13 @@ internal static class ModelLoading
     public static async Task<LoadedModel> LoadAsync(DeviceEngine engine, string folder, string modelId, ModelLoadOptions options, CancellationToken cancellationToken)
     {
         var started = engine.Time.GetTimestamp();
-        var files = await Task.Run(() => CheckpointSource.Open(folder, options.Fingerprints ?? FingerprintCache.Default()), cancellationToken).ConfigureAwait(false);
+        var files = await Task.Run(() => CheckpointSource.Open(folder, options.Cache), cancellationToken).ConfigureAwait(false);
         try
         {
             var load = new SingleStep<LoadedModel>(
                 () =>
                 {
-                    var model = engine.LoadOnDevice(files.Checkpoint, options.Dtype);
+                    var model = options.Prepare(engine.LoadOnDevice(files.Checkpoint, options.Dtype));
                     return new LoadedModel(engine, model, files, modelId, options, engine.Time.GetElapsedTime(started));
                 },
                 batch: false,

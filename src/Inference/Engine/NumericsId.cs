@@ -11,7 +11,8 @@ namespace Granary.Inference.Engine;
 public sealed record NumericsId
 {
     // Raised by hand when a change to this library changes a bit of any result.
-    private const int EngineVersion = 1;
+    private const int EngineVersion = 2;
+    private const string History = "history";
 
     private NumericsId(string id, IReadOnlyDictionary<string, string> parts) => (Id, Parts) = (id, parts);
 
@@ -22,13 +23,18 @@ public sealed record NumericsId
     public IReadOnlyDictionary<string, string> Parts { get; }
 
     /// <summary>Gets whether results are equal to the bit within this id.</summary>
-    /// <value><see langword="true"/> on a CPU.</value>
-    public bool Exact { get; init; } = true;
+    /// <value>What the self-test found on this machine; where it failed, one of the parts says <c>inexact</c>.</value>
+    public bool Exact => !Parts.ContainsKey(History);
 
     /// <inheritdoc/>
     public override string ToString() => Id;
 
-    internal static NumericsId Of(string device, KvDtype dtype, int pageSize)
+    /// <summary>Gets the id of a model whose self-test passed.</summary>
+    /// <param name="device">The device's kind.</param>
+    /// <param name="dtype">Weights, activations and KV.</param>
+    /// <param name="pageSize">Tokens of a page.</param>
+    /// <param name="kernels">The instruction set of the row kernels; <see langword="null"/> where libtorch does it all.</param>
+    internal static NumericsId Of(string device, KvDtype dtype, int pageSize, string? kernels)
     {
         var parts = new SortedDictionary<string, string>(StringComparer.Ordinal)
         {
@@ -37,11 +43,20 @@ public sealed record NumericsId
             ["cpu"] = CpuClass(),
             ["device"] = device,
             ["engine"] = EngineVersion.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            ["kernels"] = kernels ?? "none",
             ["kv"] = dtype.Name(),
             ["libtorch"] = TorchSharp.torch.__version__,
             ["page"] = pageSize.ToString(System.Globalization.CultureInfo.InvariantCulture),
             ["weights"] = dtype.Name(),
         };
+        return Of(parts);
+    }
+
+    /// <summary>Gets the id for a machine on which the self-test failed: no KV is shared with those on which it passed.</summary>
+    internal NumericsId AsInexact() => Of(new SortedDictionary<string, string>(Parts.ToDictionary(), StringComparer.Ordinal) { [History] = "inexact" });
+
+    private static NumericsId Of(SortedDictionary<string, string> parts)
+    {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var (name, value) in parts)
         {

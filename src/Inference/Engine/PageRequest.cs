@@ -33,6 +33,7 @@ internal sealed class PageRequest : EngineRequest<TimeSpan>
             Position = _page.Start,
             Past = [.. _prefix.Select(before => new KvRun(before.Data, before.Count))],
             Target = _page.Data,
+            Page = true,
         })?.Dispose();
         return true;
     }

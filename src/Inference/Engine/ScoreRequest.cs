@@ -9,9 +9,8 @@ namespace Granary.Inference.Engine;
 /// The first is predicted by the context's last token, whose hidden state nobody keeps: the last page is computed once more, as a page from its start,
 /// so its last row has the bits that it had when the page was made. Its KV is in the page already and is not written.
 /// </remarks>
-internal sealed class ScoreRequest : EngineRequest<double[]>
+internal sealed class ScoreRequest : ModelRequest<double[]>
 {
-    private readonly ICausalModel _model;
     private readonly IReadOnlyList<KvPage> _pages;
     private readonly ReadOnlyMemory<int> _lastPage;
     private readonly int[] _continuation;
@@ -20,9 +19,9 @@ internal sealed class ScoreRequest : EngineRequest<double[]>
     private readonly List<double> _scores = [];
 
     public ScoreRequest(ICausalModel model, IReadOnlyList<KvPage> pages, ReadOnlyMemory<int> lastPage, int[] continuation, KvTail tail, bool batch, CancellationToken cancellationToken)
-        : base(batch, cancellationToken)
+        : base(model, batch, cancellationToken)
     {
-        (_model, _pages, _lastPage, _continuation, _tail) = (model, pages, lastPage, continuation, tail);
+        (_pages, _lastPage, _continuation, _tail) = (pages, lastPage, continuation, tail);
         _reader = new LogitReader(model.Config.VocabularySize);
         foreach (var page in pages)
         {
@@ -34,48 +33,45 @@ internal sealed class ScoreRequest : EngineRequest<double[]>
 
     protected override double[] Result => [.. _scores];
 
-    protected override bool Advance()
+    private KvPage LastPage => _pages[^1];
+
+    protected override ModelStep NextStep()
     {
         if (_scores.Count == 0)
         {
-            var last = _pages[^1];
-            Run(
-                new ModelStep
-                {
-                    TokenIds = _lastPage,
-                    Position = last.Start,
-                    Past = [.. _pages.SkipLast(1).Select(page => new KvRun(page.Data, page.Count))],
-                    Logits = LogitRows.Last,
-                },
-                last.Start + last.Count - 1);
-        }
-        else
-        {
-            var position = _tail.Start + _tail.Count;
-            var rows = KvPlan.Rows(position, _continuation.Length - 1 - _tail.Count, _tail.Data.Layout.PageSize);
-            var step = new ModelStep
+            return new ModelStep
             {
-                TokenIds = _continuation.AsMemory(_tail.Count, rows),
-                Position = position,
-                Past = KvPlan.Past(_pages, _tail),
-                Target = _tail.Data,
-                TargetOffset = _tail.Count,
-                Logits = LogitRows.All,
+                TokenIds = _lastPage,
+                Position = LastPage.Start,
+                Past = [.. _pages.SkipLast(1).Select(page => new KvRun(page.Data, page.Count))],
+                Logits = LogitRows.Last,
+                Page = true,
             };
-            Run(step, position);
-            _tail.Count += rows;
         }
 
-        return _scores.Count == _continuation.Length;
+        var position = _tail.Start + _tail.Count;
+        var rows = KvPlan.Rows(position, _continuation.Length - 1 - _tail.Count, _tail.Data.Layout.PageSize);
+        return new ModelStep
+        {
+            TokenIds = _continuation.AsMemory(_tail.Count, rows),
+            Position = position,
+            Past = KvPlan.Past(_pages, _tail),
+            Target = _tail.Data,
+            TargetOffset = _tail.Count,
+            Logits = LogitRows.All,
+        };
     }
 
-    private void Run(ModelStep step, long position)
+    protected override bool Take(StepLogits logits)
     {
-        using var logits = _model.Run(step) ?? throw new InvalidOperationException("The step gave no logits.");
-        for (var row = 0; row < logits.shape[0]; row++)
+        var position = _scores.Count == 0 ? LastPage.Start + LastPage.Count - 1 : _tail.Start + _tail.Count;
+        _tail.Count += _scores.Count == 0 ? 0 : logits.Rows;
+        for (var row = 0; row < logits.Rows; row++)
         {
             var read = _reader.Read(logits, row, position + row);
             _scores.Add(read[_continuation[_scores.Count]] - LogProbabilities.Normalizer(read));
         }
+
+        return _scores.Count == _continuation.Length;
     }
 }

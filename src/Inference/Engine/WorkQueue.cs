@@ -79,6 +79,18 @@ internal sealed class WorkQueue(int capacity)
         }
     }
 
+    /// <summary>Takes requests out of turn, interactive ones first, each class in order.</summary>
+    /// <param name="wanted">Whether one is taken; called under the queue's lock.</param>
+    /// <param name="taken">Where they go.</param>
+    public void TakeWhere(Func<EngineRequest, bool> wanted, List<EngineRequest> taken)
+    {
+        lock (_gate)
+        {
+            TakeWhere(_interactive, wanted, taken);
+            TakeWhere(_batch, wanted, taken);
+        }
+    }
+
     /// <summary>Puts a request that is not done behind its class.</summary>
     public void PutBack(EngineRequest request)
     {
@@ -119,6 +131,21 @@ internal sealed class WorkQueue(int capacity)
             _interactive.Clear();
             _batch.Clear();
             return all;
+        }
+    }
+
+    private static void TakeWhere(LinkedList<EngineRequest> lane, Func<EngineRequest, bool> wanted, List<EngineRequest> taken)
+    {
+        for (var node = lane.First; node is not null;)
+        {
+            var next = node.Next;
+            if (wanted(node.Value))
+            {
+                lane.Remove(node);
+                taken.Add(node.Value);
+            }
+
+            node = next;
         }
     }
 

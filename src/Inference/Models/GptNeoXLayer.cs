@@ -44,23 +44,26 @@ internal sealed class GptNeoXLayer : IDisposable
 /// <summary>A weight with its bias, where there is one.</summary>
 internal sealed class Affine(WeightLoader weights, string name, bool hasBias = true) : IDisposable
 {
-    private readonly Tensor _weight = weights.Get(name + ".weight");
-    private readonly Tensor? _bias = hasBias ? weights.Get(name + ".bias") : null;
+    /// <summary>Gets the weight, [out, in] or [hidden].</summary>
+    public Tensor Weight { get; } = weights.Get(name + ".weight");
+
+    /// <summary>Gets the bias, [out] or [hidden].</summary>
+    public Tensor? Bias { get; } = hasBias ? weights.Get(name + ".bias") : null;
 
     /// <summary>Multiplies rows.</summary>
     /// <param name="input">[padded_rows, in].</param>
     /// <returns>[padded_rows, out]; the caller's.</returns>
-    public Tensor Apply(Tensor input) => linear(input, _weight, _bias);
+    public Tensor Apply(Tensor input) => linear(input, Weight, Bias);
 
     /// <summary>Normalizes rows.</summary>
     /// <param name="input">[rows, hidden].</param>
     /// <param name="epsilon">The epsilon.</param>
     /// <returns>[rows, hidden]; the caller's.</returns>
-    public Tensor Normalize(Tensor input, double epsilon) => layer_norm(input, _weight.shape, _weight, _bias, epsilon);
+    public Tensor Normalize(Tensor input, double epsilon) => layer_norm(input, Weight.shape, Weight, Bias, epsilon);
 
     public void Dispose()
     {
-        _weight.Dispose();
-        _bias?.Dispose();
+        Weight.Dispose();
+        Bias?.Dispose();
     }
 }

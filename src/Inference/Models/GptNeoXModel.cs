@@ -1,5 +1,6 @@
 using Granary.Inference.Attention;
 using Granary.Inference.Checkpoints;
+using Granary.Inference.Kernels;
 using Granary.Inference.Pages;
 using Granary.Inference.Tensors;
 using static TorchSharp.torch;
@@ -16,7 +17,7 @@ internal sealed class GptNeoXModel : ICausalModel
     private readonly GptNeoXLayer[] _layers;
     private readonly RotaryTable _rotary;
 
-    public GptNeoXModel(Checkpoint checkpoint, KvDtype dtype)
+    public GptNeoXModel(Checkpoint checkpoint, KvDtype dtype, KernelTeam team)
     {
         (Config, Dtype) = (checkpoint.Config, dtype);
         var weights = new WeightLoader(checkpoint, dtype);
@@ -26,6 +27,11 @@ internal sealed class GptNeoXModel : ICausalModel
         _head = Config.TiedEmbeddings ? _embedding.alias().DetachFromDisposeScope() : weights.Get("embed_out.weight");
         _rotary = new RotaryTable(Config.RotaryDimensions, Config.RotaryBase, Config.Window, dtype);
         WeightBytes = weights.Bytes;
+        if (dtype != KvDtype.Float64)
+        {
+            var addresses = new GptNeoXRowWeights(_embedding, _head, _finalNorm, _layers, _rotary);
+            Rows = new GptNeoXRows(Config, RowKernels.Best(dtype.Bytes()), team, addresses);
+        }
     }
 
     public ModelConfig Config { get; }
@@ -33,6 +39,8 @@ internal sealed class GptNeoXModel : ICausalModel
     public KvDtype Dtype { get; }
 
     public long WeightBytes { get; }
+
+    public IRowModel? Rows { get; }
 
     public Tensor? Run(ModelStep step)
     {
@@ -64,6 +72,7 @@ internal sealed class GptNeoXModel : ICausalModel
 
     public void Dispose()
     {
+        Rows?.Dispose();
         _embedding.Dispose();
         _head.Dispose();
         _finalNorm.Dispose();

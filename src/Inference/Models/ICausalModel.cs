@@ -14,6 +14,9 @@ internal interface ICausalModel : IDisposable
     /// <summary>Gets the bytes of the weights as the device holds them, those used in place included.</summary>
     long WeightBytes { get; }
 
+    /// <summary>Gets what runs short steps of many sequences together; <see langword="null"/> where the device or dtype has nothing but <see cref="Run"/>.</summary>
+    IRowModel? Rows { get; }
+
     /// <summary>Computes a step.</summary>
     /// <param name="step">The step; its memory is borrowed.</param>
     /// <returns>[logit_rows, vocab] in the run's dtype, the caller's; <see langword="null"/> without logits.</returns>

@@ -1,5 +1,6 @@
 using Granary.Inference.Checkpoints;
 using Granary.Inference.Errors;
+using Granary.Inference.Kernels;
 using Granary.Inference.Pages;
 
 namespace Granary.Inference.Models;
@@ -10,10 +11,11 @@ internal static class ModelFamilies
     /// <summary>Loads a model; on the device thread.</summary>
     /// <param name="checkpoint">Borrowed; it must outlive the model, whose weights may lie in it.</param>
     /// <param name="dtype">What it runs in.</param>
+    /// <param name="team">Shares the kernels' work; borrowed, it must outlive the model.</param>
     /// <returns>The model; the caller's.</returns>
-    public static ICausalModel Load(Checkpoint checkpoint, KvDtype dtype) => checkpoint.Config.ModelType switch
+    public static ICausalModel Load(Checkpoint checkpoint, KvDtype dtype, KernelTeam team) => checkpoint.Config.ModelType switch
     {
-        "gpt_neox" => new GptNeoXModel(checkpoint, dtype),
+        "gpt_neox" => new GptNeoXModel(checkpoint, dtype, team),
         var other => throw new InferenceException(
             ErrorCode.CheckpointInvalid, $"'{checkpoint.Folder}' holds a model of type '{other}', which cannot be run.", "Use a GPT-NeoX checkpoint, such as Pythia."),
     };

@@ -33,6 +33,10 @@ internal sealed class RotaryTable : IDisposable
     /// <returns>Two views of [rows, rotary]; the caller disposes them.</returns>
     public (Tensor Cos, Tensor Sin) At(long position, long rows) => (_cos.narrow(0, position, rows), _sin.narrow(0, position, rows));
 
+    /// <summary>Gets the tables without their repetition.</summary>
+    /// <returns>Two views of [window, rotary/2]; the caller disposes them.</returns>
+    public (Tensor Cos, Tensor Sin) HalfTables() => (_cos.narrow(1, 0, Dimensions / 2), _sin.narrow(1, 0, Dimensions / 2));
+
     /// <summary>Rotates the leading channels.</summary>
     /// <param name="heads">[..., rows, head_dim].</param>
     /// <param name="cos">[rows, rotary].</param>

@@ -48,6 +48,9 @@ internal static unsafe partial class NativeTensor
         return Wrap(memory.Address, layout.Dtype.ToScalarType(), [layout.Layers, 2, 1, layout.KvHeads, memory.Capacity, layout.HeadDim]);
     }
 
+    /// <summary>Gets where a contiguous tensor's elements lie, valid while the tensor lives.</summary>
+    public static nint AddressOf(Tensor tensor) => tensor.is_contiguous() ? THSTensor_data(tensor.Handle) : throw new ArgumentException("The tensor is not contiguous.", nameof(tensor));
+
     /// <summary>Copies a tensor's elements out as bytes.</summary>
     /// <param name="tensor">Contiguous or not; on the CPU, below 2 GiB.</param>
     /// <returns>Row-major elements.</returns>
@@ -64,6 +67,9 @@ internal static unsafe partial class NativeTensor
         KvDtype.Float64 => ScalarType.Float64,
         _ => ScalarType.Float32,
     };
+
+    [DllImport("LibTorchSharp")]
+    private static extern nint THSTensor_data(nint tensor);
 
     [DllImport("LibTorchSharp")]
     private static extern nint THSTensor_frombuffer(nint address, Deleter deleter, long count, long offset, sbyte type, sbyte dtype, int deviceType, int deviceIndex, [MarshalAs(UnmanagedType.U1)] bool requiresGrad);

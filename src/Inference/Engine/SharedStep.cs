@@ -1,0 +1,133 @@
+using Granary.Inference.Generation;
+using Granary.Inference.Models;
+using static TorchSharp.torch;
+
+namespace Granary.Inference.Engine;
+
+/// <summary>One step of the device for many requests: the short steps of all that fit, and the page or long prompt whose turn it is.</summary>
+/// <remarks>
+/// Continuous batching (Yu et al. 2022, Orca). Who shares a step changes no bit (design, section 3). A request that fails fails alone, and each one that is not
+/// done goes behind its class, so all of a class advance alike.
+/// </remarks>
+internal sealed class SharedStep(WorkQueue queue, TimeProvider time, Action<EngineRequest, Exception> fail)
+{
+    private readonly List<EngineRequest> _sharing = [];
+    private readonly List<ModelStep> _steps = [];
+
+    /// <summary>Runs the step.</summary>
+    /// <param name="request">The request whose turn it is; out of the queue.</param>
+    /// <param name="work">The same.</param>
+    /// <param name="rows">Its model's.</param>
+    public void Run(EngineRequest request, IModelWork work, IRowModel rows)
+    {
+        _sharing.Clear();
+        _steps.Clear();
+        var own = work.RunsInRows;
+        var room = rows.MaxRows;
+        if (own)
+        {
+            _sharing.Add(request);
+            room -= work.Next.TokenIds.Length;
+        }
+
+        queue.TakeWhere(other => Fits(other, rows, ref room), _sharing);
+        RunRows(rows);
+        if (!own)
+        {
+            RunAlone(request);
+        }
+    }
+
+    private static bool Fits(EngineRequest request, IRowModel rows, ref int room)
+    {
+        if (request is not IModelWork work || work.Model.Rows != rows || !work.RunsInRows || work.Next.TokenIds.Length > room)
+        {
+            return false;
+        }
+
+        room -= work.Next.TokenIds.Length;
+        return true;
+    }
+
+    private void RunRows(IRowModel rows)
+    {
+        if (_sharing.Count == 0)
+        {
+            return;
+        }
+
+        foreach (var request in _sharing)
+        {
+            _steps.Add(((IModelWork)request).Next);
+        }
+
+        var started = time.GetTimestamp();
+        RowLogits logits;
+        try
+        {
+            logits = rows.Run(_steps);
+        }
+        catch (Exception exception)
+        {
+            foreach (var request in _sharing)
+            {
+                fail(request, exception);
+            }
+
+            return;
+        }
+
+        var duration = time.GetElapsedTime(started);
+        var first = 0;
+        for (var index = 0; index < _sharing.Count; index++)
+        {
+            var count = Count(_steps[index]);
+            Accept(_sharing[index], new StepLogits(logits, first, count), duration);
+            first += count;
+        }
+    }
+
+    private static int Count(ModelStep step) => step.Logits switch
+    {
+        LogitRows.None => 0,
+        LogitRows.Last => 1,
+        _ => step.TokenIds.Length,
+    };
+
+    private void Accept(EngineRequest request, StepLogits logits, TimeSpan duration)
+    {
+        try
+        {
+            EndTurn(request, ((IModelWork)request).Accept(logits, duration));
+        }
+        catch (Exception exception)
+        {
+            fail(request, exception);
+        }
+    }
+
+    private void RunAlone(EngineRequest request)
+    {
+        try
+        {
+            using var scope = NewDisposeScope();
+            EndTurn(request, request.Step(time));
+        }
+        catch (Exception exception)
+        {
+            fail(request, exception);
+        }
+    }
+
+    private void EndTurn(EngineRequest request, bool done)
+    {
+        if (done)
+        {
+            queue.Ended();
+        }
+        else
+        {
+            queue.PutBack(request);
+        }
+    }
+}

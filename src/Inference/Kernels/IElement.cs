@@ -1,0 +1,94 @@
+using System.Runtime.CompilerServices;
+
+namespace Granary.Inference.Kernels;
+
+/// <summary>How a stored element type becomes lanes, a block of <c>2 · lanes</c> elements at a time, as two vectors.</summary>
+/// <remarks>
+/// Float32 gives the block's first and second half, bfloat16 its even and odd elements. An operand that meets stored elements is laid out to match
+/// (<see cref="Place"/>); elements behind the last whole block keep their place and are taken one by one.
+/// </remarks>
+internal unsafe interface IElement
+{
+    /// <summary>Gets the bytes of an element.</summary>
+    static abstract int Bytes { get; }
+
+    /// <summary>Gets where a block's element stands in the two vectors.</summary>
+    /// <param name="index">0 to <c>2 · lanes - 1</c>.</param>
+    /// <param name="lanes">Lanes of a vector.</param>
+    static abstract int Place(int index, int lanes);
+
+    static abstract TVector First<TLanes, TVector>(byte* block)
+        where TLanes : struct, ILanes<TVector>
+        where TVector : struct;
+
+    static abstract TVector Second<TLanes, TVector>(byte* block)
+        where TLanes : struct, ILanes<TVector>
+        where TVector : struct;
+
+    static abstract float Widen(byte* element);
+
+    /// <summary>Stores a value, rounded to nearest even.</summary>
+    static abstract void Narrow(float value, byte* element);
+}
+
+/// <summary>float32.</summary>
+internal readonly unsafe struct SingleElement : IElement
+{
+    public static int Bytes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => sizeof(float);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Place(int index, int lanes) => index;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector First<TLanes, TVector>(byte* block)
+        where TLanes : struct, ILanes<TVector>
+        where TVector : struct => TLanes.Load((float*)block);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Second<TLanes, TVector>(byte* block)
+        where TLanes : struct, ILanes<TVector>
+        where TVector : struct => TLanes.Load((float*)block + TLanes.Count);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Widen(byte* element) => *(float*)element;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Narrow(float value, byte* element) => *(float*)element = value;
+}
+
+/// <summary>bfloat16: the upper half of a float32.</summary>
+internal readonly unsafe struct BFloat16Element : IElement
+{
+    public static int Bytes
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => sizeof(ushort);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int Place(int index, int lanes) => ((index & 1) * lanes) + (index >> 1);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector First<TLanes, TVector>(byte* block)
+        where TLanes : struct, ILanes<TVector>
+        where TVector : struct => TLanes.LoadEven((ushort*)block);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Second<TLanes, TVector>(byte* block)
+        where TLanes : struct, ILanes<TVector>
+        where TVector : struct => TLanes.LoadOdd((ushort*)block);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Widen(byte* element) => BitConverter.UInt32BitsToSingle((uint)*(ushort*)element << 16);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Narrow(float value, byte* element)
+    {
+        var bits = BitConverter.SingleToUInt32Bits(value);
+        *(ushort*)element = float.IsNaN(value) ? (ushort)0x7fc0 : (ushort)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+    }
+}

@@ -1,0 +1,80 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace Granary.Inference.Kernels;
+
+/// <summary>As many lanes as .NET's own <see cref="Vector{T}"/> has: any machine.</summary>
+internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
+{
+    public static int Count
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Vector<float>.Count;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Broadcast(float value) => new(value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Load(float* source) => Vector.Load(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Vector<float> vector, float* target) => vector.Store(target);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Add(Vector<float> left, Vector<float> right) => left + right;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Subtract(Vector<float> left, Vector<float> right) => left - right;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Multiply(Vector<float> left, Vector<float> right) => left * right;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Divide(Vector<float> left, Vector<float> right) => left / right;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> MultiplyAdd(Vector<float> left, Vector<float> right, Vector<float> addend) => Vector.FusedMultiplyAdd(left, right, addend);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Max(Vector<float> left, Vector<float> right) => Vector.Max(left, right);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Abs(Vector<float> vector) => Vector.Abs(vector);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> CopySign(Vector<float> magnitude, Vector<float> sign) => Vector.CopySign(magnitude, sign);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> Exp(Vector<float> vector) => Vector.Exp(vector);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> LoadEven(ushort* source) => Vector.AsVectorSingle(Vector.ShiftLeft(Vector.Load((uint*)source), 16));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector<float> LoadOdd(ushort* source) => Vector.AsVectorSingle(Vector.Load((uint*)source) & new Vector<uint>(0xffff0000u));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Sum4(Vector<float> first, Vector<float> second, Vector<float> third, Vector<float> fourth, float* target)
+    {
+        target[0] = Sum(first);
+        target[1] = Sum(second);
+        target[2] = Sum(third);
+        target[3] = Sum(fourth);
+    }
+
+    private static float Sum(Vector<float> vector)
+    {
+        var lanes = stackalloc float[Vector<float>.Count];
+        vector.Store(lanes);
+        for (var width = Vector<float>.Count; width > 4; width /= 2)
+        {
+            for (var lane = 0; lane < width / 2; lane++)
+            {
+                lanes[lane] += lanes[lane + (width / 2)];
+            }
+        }
+
+        return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+    }
+}

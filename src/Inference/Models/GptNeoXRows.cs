@@ -1,0 +1,322 @@
+using Granary.Inference.Checkpoints;
+using Granary.Inference.Kernels;
+using Granary.Inference.Pages;
+
+namespace Granary.Inference.Models;
+
+/// <summary>GPT-NeoX for few rows of many sequences, in our own kernels over the weights that libtorch uses too.</summary>
+/// <remarks>
+/// The operators of <see cref="GptNeoXModel"/>, with float32 activations whatever the weights are. Linear layers run once over all rows; attention runs for
+/// each sequence, and rows over the same pages read each page together. The libtorch path is the oracle in its tests.
+/// </remarks>
+internal sealed unsafe class GptNeoXRows : IRowModel
+{
+    private const int MostRowsOfAStep = 32; // longer prompts are quicker in libtorch
+    private const int ChunksOfAThread = 8;
+    private const int ChunkOutputs = 64;    // whole blocks of every element type and instruction set
+    private readonly ModelConfig _config;
+    private readonly RowKernels _kernels;
+    private readonly KernelTeam _team;
+    private readonly GptNeoXRowWeights _weights;
+    private readonly RowWorkspace _space;
+    private readonly Action<int> _normalizeRow;
+    private readonly Action<int> _projectChunk;
+    private readonly Action<int> _packRow;
+    private readonly Action<int> _attendTask;
+    private readonly Action<int> _joinChunk;
+    private readonly Action<int> _upChunk;
+    private readonly Action<int> _downChunk;
+    private readonly Action<int> _headChunk;
+    private readonly RowBatch _batch;
+    private GptNeoXRowLayer _layer;
+    private int _layerIndex;
+    private int _logitRows;
+
+    public GptNeoXRows(ModelConfig config, RowKernels kernels, KernelTeam team, GptNeoXRowWeights weights)
+    {
+        (_config, _kernels, _team, _weights) = (config, kernels, team, weights);
+        _space = new RowWorkspace(config, MaxRows, kernels.Packs);
+        _batch = new RowBatch(MaxRows);
+        _layer = weights.Layers[0];
+        (_normalizeRow, _projectChunk, _attendTask, _joinChunk) = (NormalizeRow, ProjectChunk, AttendTask, JoinChunk);
+        _packRow = PackRow;
+        (_upChunk, _downChunk, _headChunk) = (UpChunk, DownChunk, HeadChunk);
+    }
+
+    public int MaxRows => 64;
+
+    public long WorkspaceBytes => _space.Bytes + _weights.Bytes;
+
+    public string InstructionSet => _kernels.InstructionSet;
+
+    private int Hidden => _config.HiddenSize;
+
+    private int Inner => _config.IntermediateSize;
+
+    public bool Takes(ModelStep step) => step.TokenIds.Length <= MostRowsOfAStep && step.LeftPad == 0 && step.Target is not null && !step.Page;
+
+    public RowLogits Run(IReadOnlyList<ModelStep> steps)
+    {
+        _batch.Fill(steps);
+        for (var row = 0; row < _batch.Rows; row++)
+        {
+            var embedding = _weights.Embedding + ((long)_batch.TokenIds[row] * Hidden * _kernels.ElementBytes);
+            _kernels.Widen(embedding, Hidden, _space.Hidden + ((long)row * Hidden));
+        }
+
+        for (_layerIndex = 0; _layerIndex < _weights.Layers.Length; _layerIndex++)
+        {
+            _layer = _weights.Layers[_layerIndex];
+            RunLayer();
+        }
+
+        return Head();
+    }
+
+    public void Dispose()
+    {
+        _space.Dispose();
+        _weights.Dispose();
+    }
+
+    // Several chunks for each thread, each of whole blocks.
+    private int ChunkSize(int outputs) => (Math.Max(1, outputs / (_team.Threads * ChunksOfAThread)) + ChunkOutputs - 1) / ChunkOutputs * ChunkOutputs;
+
+    private int Chunks(int outputs) => (outputs + ChunkSize(outputs) - 1) / ChunkSize(outputs);
+
+    private (int First, int End) Range(int outputs, int chunk) => (chunk * ChunkSize(outputs), Math.Min(outputs, (chunk + 1) * ChunkSize(outputs)));
+
+    private void RunLayer()
+    {
+        ForRows(_normalizeRow);
+        _team.Run(Chunks(3 * Hidden) + (_config.ParallelResidual ? Chunks(Inner) : 0), _projectChunk);
+        _team.Run(_batch.Groups * _config.Heads, _attendTask);
+        if (_kernels.Packs)
+        {
+            ForRows(_packRow);
+        }
+
+        _team.Run(Chunks(Hidden), _joinChunk);
+        if (!_config.ParallelResidual)
+        {
+            ForRows(_normalizeRow);
+            _team.Run(Chunks(Inner), _upChunk);
+            _team.Run(Chunks(Hidden), _downChunk);
+        }
+    }
+
+    private void ForRows(Action<int> work)
+    {
+        if (_batch.Rows >= 8)
+        {
+            _team.Run(_batch.Rows, work);
+            return;
+        }
+
+        for (var row = 0; row < _batch.Rows; row++)
+        {
+            work(row);
+        }
+    }
+
+    private void NormalizeRow(int row)
+    {
+        var hidden = _space.Hidden + ((long)row * Hidden);
+        var plain = _space.Plain + ((long)row * Hidden);
+        NormalizeInto(hidden, _layer.AttentionNormScale, _layer.AttentionNormBias, plain, _space.AttentionInput + ((long)row * Hidden));
+        NormalizeInto(hidden, _layer.FeedForwardNormScale, _layer.FeedForwardNormBias, plain, _space.FeedForwardInput + ((long)row * Hidden));
+    }
+
+    private void NormalizeInto(float* row, float* scale, float* bias, float* plain, float* packed)
+    {
+        var target = _kernels.Packs ? plain : packed;
+        _kernels.Normalize(row, Hidden, scale, bias, (float)_config.LayerNormEpsilon, target);
+        if (_kernels.Packs)
+        {
+            _kernels.Pack(plain, Hidden, packed);
+        }
+    }
+
+    private void PackRow(int row) => _kernels.Pack(_space.Attended + ((long)row * Hidden), Hidden, _space.AttendedPacked + ((long)row * Hidden));
+
+    // Queries, keys and values, and with a parallel residual the feed-forward's first half.
+    private void ProjectChunk(int chunk)
+    {
+        var outputs = 3 * Hidden;
+        if (chunk >= Chunks(outputs))
+        {
+            UpChunk(chunk - Chunks(outputs));
+            return;
+        }
+
+        var (first, end) = Range(outputs, chunk);
+        _kernels.Multiply(_layer.QueryKeyValue, _layer.QueryKeyValueBias, _space.AttentionInput, _batch.Rows, Hidden, _space.QueryKeyValue, outputs, first, end);
+    }
+
+    private void UpChunk(int chunk)
+    {
+        var (first, end) = Range(Inner, chunk);
+        _kernels.Multiply(_layer.Up, _layer.UpBias, _space.FeedForwardInput, _batch.Rows, Hidden, _space.Inner, Inner, first, end);
+        for (var row = 0; row < _batch.Rows; row++)
+        {
+            var values = _space.Inner + ((long)row * Inner) + first;
+            if (_config.Activation == Activation.Gelu)
+            {
+                _kernels.Gelu(values, end - first);
+            }
+            else
+            {
+                _kernels.GeluTanh(values, end - first);
+            }
+
+            if (_kernels.Packs)
+            {
+                _kernels.Pack(values, end - first, _space.InnerPacked + ((long)row * Inner) + first); // a chunk begins with a block
+            }
+        }
+    }
+
+    // One head of one group of rows: rotates, keeps keys and values, attends.
+    private void AttendTask(int task)
+    {
+        var (group, head) = (task / _config.Heads, task % _config.Heads);
+        var (first, end) = _batch.RowsOf(group);
+        for (var place = first; place < end; place++)
+        {
+            Project(place, head);
+        }
+
+        foreach (var run in _batch.SharedRuns(group))
+        {
+            var kv = Address(run.Memory, head, run.Offset);
+            for (var place = first; place < end; place += RowKernels.MaxAttendedRows)
+            {
+                Attend(place, Math.Min(RowKernels.MaxAttendedRows, end - place), head, kv, run.Count);
+            }
+        }
+
+        for (var place = first; place < end; place++)
+        {
+            var row = _batch.Order[place];
+            ref readonly var own = ref _batch.Own[row];
+            Attend(place, 1, head, Address(own.Memory, head, own.Offset), own.Count);
+            var state = _space.State(head, place);
+            for (var channel = 0; channel < _config.HeadDim; channel++)
+            {
+                state[RowKernels.StateSums + channel] /= state[1];
+            }
+
+            _kernels.Unpack(state + RowKernels.StateSums, _config.HeadDim, _space.Attended + ((long)row * Hidden) + (head * _config.HeadDim));
+        }
+    }
+
+    private void Project(int place, int head)
+    {
+        var row = _batch.Order[place];
+        var width = _config.HeadDim;
+        var query = _space.QueryKeyValue + ((long)row * 3 * Hidden) + ((long)head * 3 * width);
+        float* key = query + width, value = key + width;
+        var half = _config.RotaryDimensions / 2;
+        float* cos = _weights.Cos + ((long)_batch.Positions[row] * half), sin = _weights.Sin + ((long)_batch.Positions[row] * half);
+        Rotate(query, cos, sin, half);
+        Rotate(key, cos, sin, half);
+
+        ref readonly var own = ref _batch.Own[row];
+        var kept = Address(own.Memory, head, own.Offset + own.Count - 1);
+        _kernels.Narrow(key, width, kept.Keys);
+        _kernels.Narrow(value, width, kept.Values);
+
+        var scale = 1 / MathF.Sqrt(width);
+        for (var channel = 0; channel < width; channel++)
+        {
+            query[channel] *= scale;
+        }
+
+        _kernels.Pack(query, width, _space.Query(head, place));
+        var state = _space.State(head, place);
+        new Span<float>(state, _space.StateStride).Clear();
+        state[0] = float.NegativeInfinity;
+    }
+
+    private static void Rotate(float* channels, float* cos, float* sin, int half)
+    {
+        for (var channel = 0; channel < half; channel++)
+        {
+            var (left, right) = (channels[channel], channels[channel + half]);
+            channels[channel] = (left * cos[channel]) - (right * sin[channel]);
+            channels[channel + half] = (right * cos[channel]) + (left * sin[channel]);
+        }
+    }
+
+    private void Attend(int place, int rows, int head, KvAddress kv, int tokens) =>
+        _kernels.Attend(_space.Query(head, place), rows, kv.Keys, kv.Values, tokens, _config.HeadDim, _space.State(head, place), _space.StateStride);
+
+    // Where a head's tokens lie: KvLayout.
+    private KvAddress Address(KvMemory memory, int head, int token)
+    {
+        long channels = _config.HeadDim * _kernels.ElementBytes;
+        var plane = memory.Capacity * channels;
+        var keys = (byte*)memory.Address + ((((long)_layerIndex * 2 * _config.KvHeads) + head) * plane) + (token * channels);
+        return new KvAddress(keys, keys + (_config.KvHeads * plane));
+    }
+
+    private void JoinChunk(int chunk)
+    {
+        var (first, end) = Range(Hidden, chunk);
+        _kernels.Multiply(_layer.AttentionOut, _layer.AttentionOutBias, _space.AttendedPacked, _batch.Rows, Hidden, _space.Joined, Hidden, first, end);
+        AddTo(_space.Hidden, _space.Joined, first, end);
+        if (_config.ParallelResidual)
+        {
+            DownChunk(chunk);
+        }
+    }
+
+    private void DownChunk(int chunk)
+    {
+        var (first, end) = Range(Hidden, chunk);
+        _kernels.Multiply(_layer.Down, _layer.DownBias, _space.InnerPacked, _batch.Rows, Inner, _space.Joined, Hidden, first, end);
+        AddTo(_space.Hidden, _space.Joined, first, end);
+    }
+
+    private void AddTo(float* rows, float* added, int first, int end)
+    {
+        for (var row = 0; row < _batch.Rows; row++)
+        {
+            for (var index = ((long)row * Hidden) + first; index < ((long)row * Hidden) + end; index++)
+            {
+                rows[index] += added[index];
+            }
+        }
+    }
+
+    private RowLogits Head()
+    {
+        _logitRows = 0;
+        foreach (var row in _batch.LogitRows)
+        {
+            NormalizeInto(_space.Hidden + ((long)row * Hidden), _weights.FinalNormScale, _weights.FinalNormBias, _space.Plain, _space.AttentionInput + ((long)_logitRows * Hidden));
+            _logitRows++;
+        }
+
+        if (_logitRows > 0)
+        {
+            _space.ReserveLogits(_logitRows);
+            _team.Run(Chunks(_config.VocabularySize), _headChunk);
+        }
+
+        return new RowLogits(_space.Logits, _logitRows, _config.VocabularySize);
+    }
+
+    private void HeadChunk(int chunk)
+    {
+        var (first, end) = Range(_config.VocabularySize, chunk);
+        _kernels.Multiply(_weights.Head, null, _space.AttentionInput, _logitRows, Hidden, _space.Logits, _config.VocabularySize, first, end);
+    }
+
+    private readonly struct KvAddress(byte* keys, byte* values)
+    {
+        public byte* Keys { get; } = keys;
+
+        public byte* Values { get; } = values;
+    }
+}

@@ -1,0 +1,109 @@
+using CsCheck;
+using Granary.Inference.Kernels;
+
+namespace Granary.Inference.Tests.Kernels;
+
+/// <summary>Attention over runs of tokens: against softmax in double, and independent of the rows beside it.</summary>
+public sealed class AttendTests
+{
+    public static TheoryData<string, int> Sets() => KernelSets.All();
+
+    [Theory, MemberData(nameof(Sets))]
+    public void Attend_OverSeveralRuns_IsSoftmaxAttention(string set, int bytes)
+    {
+        var kernels = KernelSets.Of(set, bytes);
+        foreach (var headDim in (int[])[8, 16, 64, 80, 256])
+        {
+            int[] runs = [1, 63, 64, 65, 200];
+            var tokens = runs.Sum();
+            var keys = KernelSets.Store(kernels, KernelSets.Random(tokens * headDim, 1));
+            var values = KernelSets.Store(kernels, KernelSets.Random(tokens * headDim, 2));
+            var queries = KernelSets.Random(3 * headDim, 3);
+
+            var mixed = Attend(kernels, queries, 3, keys, values, runs, headDim);
+
+            var expected = Softmax(queries, 3, KernelSets.Widen(kernels, keys), KernelSets.Widen(kernels, values), headDim);
+            for (var index = 0; index < expected.Length; index++)
+            {
+                Assert.Equal(expected[index], mixed[index], 2e-5);
+            }
+        }
+    }
+
+    [Theory, MemberData(nameof(Sets))]
+    public void Attend_RowOfAGroup_IsTheRowAloneToTheBit(string set, int bytes)
+    {
+        var kernels = KernelSets.Of(set, bytes);
+        Gen.Select(Gen.Int[1, RowKernels.MaxAttendedRows], Gen.Int[1, 150], Gen.Int[1, 90], Gen.Int[0, 1000]).Sample(
+            (count, tokens, headDim, seed) =>
+            {
+                var keys = KernelSets.Store(kernels, KernelSets.Random(tokens * headDim, seed));
+                var values = KernelSets.Store(kernels, KernelSets.Random(tokens * headDim, seed + 1));
+                var queries = KernelSets.Random(count * headDim, seed + 2);
+                var together = Attend(kernels, queries, count, keys, values, [tokens], headDim);
+                for (var row = 0; row < count; row++)
+                {
+                    var alone = Attend(kernels, queries[(row * headDim)..((row + 1) * headDim)], 1, keys, values, [tokens], headDim);
+                    Assert.Equal(MultiplyTests.Bits(alone), MultiplyTests.Bits(together[(row * headDim)..((row + 1) * headDim)]));
+                }
+            },
+            iter: 60);
+    }
+
+    private static unsafe float[] Attend(RowKernels kernels, float[] queries, int count, byte[] keys, byte[] values, int[] runs, int headDim)
+    {
+        var stride = RowKernels.StateSums + headDim;
+        var states = new float[count * stride];
+        var mixed = new float[count * headDim];
+        for (var row = 0; row < count; row++)
+        {
+            states[row * stride] = float.NegativeInfinity;
+        }
+
+        fixed (byte* key = keys, value = values)
+        {
+            fixed (float* packed = KernelSets.Pack(kernels, queries, headDim), state = states, target = mixed)
+            {
+                long token = 0;
+                foreach (var run in runs)
+                {
+                    var offset = token * headDim * kernels.ElementBytes;
+                    kernels.Attend(packed, count, key + offset, value + offset, run, headDim, state, stride);
+                    token += run;
+                }
+
+                for (var row = 0; row < count; row++)
+                {
+                    var sums = state + (row * stride) + RowKernels.StateSums;
+                    for (var channel = 0; channel < headDim; channel++)
+                    {
+                        sums[channel] /= states[(row * stride) + 1];
+                    }
+
+                    kernels.Unpack(sums, headDim, target + (row * headDim));
+                }
+            }
+        }
+
+        return mixed;
+    }
+
+    private static double[] Softmax(float[] queries, int count, float[] keys, float[] values, int headDim)
+    {
+        var tokens = keys.Length / headDim;
+        var mixed = new double[count * headDim];
+        for (var row = 0; row < count; row++)
+        {
+            var scores = Enumerable.Range(0, tokens)
+                .Select(token => Enumerable.Range(0, headDim).Sum(channel => (double)queries[(row * headDim) + channel] * keys[(token * headDim) + channel]))
+                .ToArray();
+            var weights = Array.ConvertAll(scores, score => Math.Exp(score - scores.Max()));
+            for (var channel = 0; channel < headDim; channel++)
+            {
+                mixed[(row * headDim) + channel] = Enumerable.Range(0, tokens).Sum(token => weights[token] * values[(token * headDim) + channel]) / weights.Sum();
+            }
+        }
+
+        return mixed;
+    }
+}

@@ -1,0 +1,112 @@
+namespace Granary.Inference.Tests.Kernels;
+
+/// <summary>Norms, activations and stored elements.</summary>
+public sealed class ElementwiseTests
+{
+    public static TheoryData<string, int> Sets() => KernelSets.All();
+
+    [Theory, MemberData(nameof(Sets))]
+    public unsafe void Normalize_AnyWidth_IsLayerNorm(string set, int bytes)
+    {
+        var kernels = KernelSets.Of(set, bytes);
+        foreach (var width in (int[])[1, 7, 16, 48, 100, 512])
+        {
+            float[] row = KernelSets.Random(width, 1), scale = KernelSets.Random(width, 2), bias = KernelSets.Random(width, 3), normal = new float[width];
+            fixed (float* from = row, factor = scale, added = bias, to = normal)
+            {
+                kernels.Normalize(from, width, factor, added, 1e-5f, to);
+            }
+
+            var mean = row.Average(static value => (double)value);
+            var deviation = Math.Sqrt(row.Average(value => (value - mean) * (value - mean)) + 1e-5);
+            for (var index = 0; index < width; index++)
+            {
+                Assert.Equal(((row[index] - mean) / deviation * scale[index]) + bias[index], normal[index], 1e-5);
+            }
+        }
+    }
+
+    [Theory, MemberData(nameof(Sets))]
+    public unsafe void Gelu_AnyPlaceInARow_SameBitsAndNearTheFunction(string set, int bytes)
+    {
+        var kernels = KernelSets.Of(set, bytes);
+        for (var value = -6f; value <= 6; value += 0.37f)
+        {
+            var seen = new HashSet<int>();
+            for (var place = 0; place < 37; place++)
+            {
+                var row = KernelSets.Random(37, place);
+                row[place] = value;
+                fixed (float* values = row)
+                {
+                    kernels.Gelu(values, row.Length);
+                }
+
+                seen.Add(BitConverter.SingleToInt32Bits(row[place]));
+            }
+
+            Assert.Equal(Gelu(value), BitConverter.Int32BitsToSingle(Assert.Single(seen)), 1e-6);
+        }
+    }
+
+    [Theory, MemberData(nameof(Sets))]
+    public unsafe void GeluTanh_IsTheFormula(string set, int bytes)
+    {
+        var kernels = KernelSets.Of(set, bytes);
+        var row = KernelSets.Random(33, 5);
+        var result = row.ToArray();
+        fixed (float* values = result)
+        {
+            kernels.GeluTanh(values, result.Length);
+        }
+
+        for (var index = 0; index < row.Length; index++)
+        {
+            var value = (double)row[index];
+            Assert.Equal(value * 0.5 * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (value + (0.044715 * value * value * value)))), result[index], 1e-6);
+        }
+    }
+
+    [Theory, MemberData(nameof(Sets))]
+    public unsafe void Unpack_OfPack_IsTheRow(string set, int bytes)
+    {
+        var kernels = KernelSets.Of(set, bytes);
+        foreach (var width in (int[])[1, 16, 32, 80, 129])
+        {
+            var row = KernelSets.Random(width, width);
+            var back = new float[width];
+            fixed (float* packed = KernelSets.Pack(kernels, row, width), to = back)
+            {
+                kernels.Unpack(packed, width, to);
+            }
+
+            Assert.Equal(row, back);
+        }
+    }
+
+    [Fact]
+    public void Narrow_ToBFloat16_RoundsToNearestEven()
+    {
+        var kernels = KernelSets.Of("vector", 2);
+        float[] values = [1, 1 + (1f / 256), 1 + (3f / 256), -1 - (1f / 256), 3.3895314e38f, float.MaxValue, float.PositiveInfinity, float.NegativeInfinity, float.NaN, 0, -0f];
+
+        var stored = KernelSets.Widen(kernels, KernelSets.Store(kernels, values));
+
+        // Halfway cases go to the even neighbour; what is above the largest bfloat16 becomes infinity.
+        Assert.Equal([1, 1, 1 + (4f / 256), -1, 3.3895314e38f, float.PositiveInfinity, float.PositiveInfinity, float.NegativeInfinity, float.NaN, 0, -0f], stored);
+    }
+
+    // erf by its series, which converges for all arguments.
+    private static double Gelu(double value)
+    {
+        var argument = value / Math.Sqrt(2);
+        var (term, sum) = (argument, argument);
+        for (var n = 1; n < 200; n++)
+        {
+            term *= -argument * argument / n;
+            sum += term / ((2 * n) + 1);
+        }
+
+        return 0.5 * value * (1 + (2 / Math.Sqrt(Math.PI) * sum));
+    }
+}

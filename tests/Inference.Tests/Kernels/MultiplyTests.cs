@@ -1,0 +1,132 @@
+using CsCheck;
+using Granary.Inference.Kernels;
+
+namespace Granary.Inference.Tests.Kernels;
+
+/// <summary>Products of rows: against a scalar twin, and independent of the rows beside them.</summary>
+public sealed class MultiplyTests
+{
+    public static TheoryData<string, int> Sets() => KernelSets.All();
+
+    [Theory, MemberData(nameof(Sets))]
+    public void Multiply_AnyWidthAndOutputs_IsTheScalarTwinToTheBit(string set, int bytes)
+    {
+        var kernels = KernelSets.Of(set, bytes);
+        foreach (var width in (int[])[1, 16, 31, 32, 33, 48, 64, 80, 512])
+        {
+            foreach (var outputs in (int[])[1, 3, 4, 6, 9])
+            {
+                var weight = KernelSets.Store(kernels, KernelSets.Random(outputs * width, width));
+                var rows = KernelSets.Random(5 * width, outputs);
+                var bias = KernelSets.Random(outputs, 7);
+
+                var products = Multiply(kernels, weight, bias, rows, 5, width, outputs);
+
+                Assert.Equal(Bits(Twin(KernelSets.Widen(kernels, weight), bias, rows, 5, width, outputs, KernelSets.Lanes(set), bytes)), Bits(products));
+            }
+        }
+    }
+
+    [Theory, MemberData(nameof(Sets))]
+    public void Multiply_RowOfABatch_IsTheRowAloneToTheBit(string set, int bytes)
+    {
+        var kernels = KernelSets.Of(set, bytes);
+        Gen.Select(Gen.Int[1, 13], Gen.Int[1, 70], Gen.Int[1, 11], Gen.Int[0, 1000]).Sample(
+            (count, width, outputs, seed) =>
+            {
+                var weight = KernelSets.Store(kernels, KernelSets.Random(outputs * width, seed));
+                var rows = KernelSets.Random(count * width, seed + 1);
+                var together = Multiply(kernels, weight, null, rows, count, width, outputs);
+                for (var row = 0; row < count; row++)
+                {
+                    var alone = Multiply(kernels, weight, null, rows[(row * width)..((row + 1) * width)], 1, width, outputs);
+                    Assert.Equal(Bits(alone), Bits(together[(row * outputs)..((row + 1) * outputs)]));
+                }
+            },
+            iter: 60);
+    }
+
+    [Theory, MemberData(nameof(Sets))]
+    public unsafe void Multiply_OutputsCutAnywhere_SameBits(string set, int bytes)
+    {
+        var kernels = KernelSets.Of(set, bytes);
+        const int Width = 96;
+        const int Outputs = 23;
+        var weight = KernelSets.Store(kernels, KernelSets.Random(Outputs * Width, 3));
+        var rows = KernelSets.Random(6 * Width, 4);
+        var whole = Multiply(kernels, weight, null, rows, 6, Width, Outputs);
+        for (var cut = 1; cut < Outputs; cut++)
+        {
+            var parts = new float[6 * Outputs];
+            fixed (byte* matrix = weight)
+            {
+                fixed (float* packed = KernelSets.Pack(kernels, rows, Width), target = parts)
+                {
+                    kernels.Multiply(matrix, null, packed, 6, Width, target, Outputs, 0, cut);
+                    kernels.Multiply(matrix, null, packed, 6, Width, target, Outputs, cut, Outputs);
+                }
+            }
+
+            Assert.Equal(Bits(whole), Bits(parts));
+        }
+    }
+
+    internal static int[] Bits(float[] values) => Array.ConvertAll(values, BitConverter.SingleToInt32Bits);
+
+    private static unsafe float[] Multiply(RowKernels kernels, byte[] weight, float[]? bias, float[] rows, int count, int width, int outputs)
+    {
+        var products = new float[count * outputs];
+        fixed (byte* matrix = weight)
+        {
+            fixed (float* added = bias, packed = KernelSets.Pack(kernels, rows, width), target = products)
+            {
+                kernels.Multiply(matrix, added, packed, count, width, target, outputs, 0, outputs);
+            }
+        }
+
+        return products;
+    }
+
+    // One chain of fused multiply-adds a lane, in order of the blocks; the lanes' sum; what is behind the last block, one by one.
+    private static float[] Twin(float[] weight, float[] bias, float[] rows, int count, int width, int outputs, int lanes, int bytes)
+    {
+        var products = new float[count * outputs];
+        var whole = width / (2 * lanes) * 2 * lanes;
+        for (var row = 0; row < count; row++)
+        {
+            for (var output = 0; output < outputs; output++)
+            {
+                var sums = new float[lanes];
+                for (var block = 0; block < whole; block += 2 * lanes)
+                {
+                    for (var half = 0; half < 2; half++)
+                    {
+                        for (var lane = 0; lane < lanes; lane++)
+                        {
+                            var k = block + (bytes == 2 ? (2 * lane) + half : (half * lanes) + lane);
+                            sums[lane] = MathF.FusedMultiplyAdd(weight[(output * width) + k], rows[(row * width) + k], sums[lane]);
+                        }
+                    }
+                }
+
+                for (var left = lanes; left > 4; left /= 2)
+                {
+                    for (var lane = 0; lane < left / 2; lane++)
+                    {
+                        sums[lane] += sums[lane + (left / 2)];
+                    }
+                }
+
+                var sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+                for (var k = whole; k < width; k++)
+                {
+                    sum = MathF.FusedMultiplyAdd(weight[(output * width) + k], rows[(row * width) + k], sum);
+                }
+
+                products[(row * outputs) + output] = sum + bias[output];
+            }
+        }
+
+        return products;
+    }
+}
