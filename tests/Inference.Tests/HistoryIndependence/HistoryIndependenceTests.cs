@@ -114,6 +114,19 @@ public sealed class HistoryIndependenceTests(HistoryModels models) : IClassFixtu
         }
     }
 
+    // A last page of few rows over full pages, the shape whose kernels in libtorch are the likeliest to share work by thread count.
+    [Theory]
+    [InlineData(HistoryModels.Sample, KvDtype.Float32)]
+    [InlineData(HistoryModels.Sample, KvDtype.BFloat16)]
+    [InlineData("head-16", KvDtype.Float32)]
+    public async Task Prefill_LastPageOfAnyRowsWithOneThreadOrTwo_SameBits(string name, KvDtype dtype)
+    {
+        var first = await LastPagesAsync(name, dtype, threads: 1);
+        var second = await LastPagesAsync(name, dtype, threads: 2);
+
+        Assert.Empty(first.Zip(second).Where(pair => !pair.First.Kv.SequenceEqual(pair.Second.Kv)).Select(pair => pair.First.Page));
+    }
+
     [Theory, MemberData(nameof(Models))]
     public async Task Ask_ContextGrownInSmallSteps_SameBits(string name, KvDtype dtype)
     {
@@ -194,6 +207,23 @@ public sealed class HistoryIndependenceTests(HistoryModels models) : IClassFixtu
         }
 
         return references;
+    }
+
+    private async Task<List<(string Page, byte[] Kv)>> LastPagesAsync(string name, KvDtype dtype, int threads)
+    {
+        await using var engine = HistoryModels.NewEngine(threads);
+        var model = await models.LoadAsync(engine, name, dtype);
+        var pages = new List<(string, byte[])>();
+        foreach (var past in (int[])[0, 256, 512])
+        {
+            foreach (var rows in (int[])[.. Enumerable.Range(1, 9), 17, 255])
+            {
+                using var context = await ContextRun.PrefillAsync(model, ContextCase.Ids(past + rows, 3, model.Config.VocabularySize));
+                pages.Add(($"{rows} rows after {past}", context.Pages[^1].Span.ToArray()));
+            }
+        }
+
+        return pages;
     }
 
     private static async Task PrefillUntilAsync(LoadedModel model, CancellationToken stop)

@@ -9,7 +9,7 @@ namespace Granary.Inference.Tests.HistoryIndependence;
 [Trait("Invariant", "6")]
 public sealed class InterleavingTests(HistoryModels models) : IClassFixture<HistoryModels>
 {
-    private static readonly int _seconds = LongForm.Wanted ? 300 : 4;
+    private static readonly int _seconds = LongForm.Wanted ? 300 : 3;
     private static readonly ContextCase[] _contexts = [new(3, 5, false, 1), new(256, 2, true, 2), new(257, 9, false, 3), new(600, 40, true, 4)];
 
     private enum Act
