@@ -9,8 +9,8 @@ namespace Granary.Inference.Tests.HistoryIndependence;
 [Trait("Invariant", "6")]
 public sealed class InterleavingTests(HistoryModels models) : IClassFixture<HistoryModels>
 {
-    private static readonly int _seconds = LongForm.Wanted ? 300 : 3;
-    private static readonly ContextCase[] _contexts = [new(3, 5, false, 1), new(256, 2, true, 2), new(257, 9, false, 3), new(600, 40, true, 4)];
+    private static readonly int Seconds = LongForm.Wanted ? 300 : 3;
+    private static readonly ContextCase[] Contexts = [new(3, 5, false, 1), new(256, 2, true, 2), new(257, 9, false, 3), new(600, 40, true, 4)];
 
     private enum Act
     {
@@ -28,32 +28,32 @@ public sealed class InterleavingTests(HistoryModels models) : IClassFixture<Hist
         const string name = "head-16";
         var model = await models.GetAsync(name, dtype);
         var references = new List<string>();
-        foreach (var ask in _contexts)
+        foreach (var ask in Contexts)
         {
             references.Add(await models.ReferenceAsync(name, dtype, ask));
         }
 
         // Shrinks to the fewest acts; a failure prints its seed, to be given as `seed:`.
-        var acts = Gen.Select(Gen.Enum<Act>(), Gen.Int[0, _contexts.Length - 1]).Array[1, 24];
-        await acts.SampleAsync(async drawn => await RunAsync(model, references, drawn), time: _seconds, threads: 1);
+        var acts = Gen.Select(Gen.Enum<Act>(), Gen.Int[0, Contexts.Length - 1]).Array[1, 24];
+        await acts.SampleAsync(async drawn => await RunAsync(model, references, drawn), time: Seconds, threads: 1);
     }
 
     private static async Task RunAsync(LoadedModel model, List<string> references, (Act Act, int Context)[] acts)
     {
         var budget = ContextRun.NewBudget();
-        var contexts = new Task<List<KvPage>>?[_contexts.Length];
+        var contexts = new Task<List<KvPage>>?[Contexts.Length];
         var asks = new List<(int Context, Task<string?> Answer, CancellationTokenSource Source)>();
         foreach (var (act, index) in acts)
         {
             switch (act)
             {
                 case Act.Create:
-                    contexts[index] ??= CreateAsync(model, budget, _contexts[index]);
+                    contexts[index] ??= CreateAsync(model, budget, Contexts[index]);
                     break;
                 case Act.Ask:
-                    var pages = contexts[index] ??= CreateAsync(model, budget, _contexts[index]);
+                    var pages = contexts[index] ??= CreateAsync(model, budget, Contexts[index]);
                     var source = new CancellationTokenSource();
-                    asks.Add((index, AskAsync(model, budget, await LendAsync(pages), _contexts[index], source.Token), source));
+                    asks.Add((index, AskAsync(model, budget, await LendAsync(pages), Contexts[index], source.Token), source));
                     break;
                 case Act.Cancel when asks.FindLastIndex(ask => ask.Context == index) is >= 0 and var last:
                     await asks[last].Source.CancelAsync();

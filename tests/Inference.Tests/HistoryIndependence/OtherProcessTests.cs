@@ -9,7 +9,7 @@ namespace Granary.Inference.Tests.HistoryIndependence;
 public sealed class OtherProcessTests(HistoryModels models) : IClassFixture<HistoryModels>
 {
     private const string AnswersVariable = "GRANARY_TEST_ANSWERS";
-    private static readonly TimeSpan _patience = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
     [Fact]
     public async Task Ask_ByAnotherProcess_SameBits()
@@ -25,7 +25,7 @@ public sealed class OtherProcessTests(HistoryModels models) : IClassFixture<Hist
         var theirs = scratch.File("answers");
         using var other = Start(theirs);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        patience.CancelAfter(_patience);
+        patience.CancelAfter(Patience);
         try
         {
             var output = other.StandardOutput.ReadToEndAsync(patience.Token);

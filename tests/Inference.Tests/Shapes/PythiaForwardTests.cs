@@ -15,7 +15,7 @@ namespace Granary.Inference.Tests.Shapes;
 public sealed class PythiaForwardTests
 {
     // pythia_shapes_kv.csv: model, layers, d_model, heads, head_dim, rotary_dims, vocab_padded, kv_bytes_per_token_fp32.
-    private static readonly (string Name, int Layers, int Hidden, int Heads, int HeadDim, int Rotary, int Vocabulary, long KvBytes)[] _shapes =
+    private static readonly (string Name, int Layers, int Hidden, int Heads, int HeadDim, int Rotary, int Vocabulary, long KvBytes)[] Table =
     [
         ("14m", 6, 128, 4, 32, 8, 50304, 6144),
         ("31m", 6, 256, 8, 32, 8, 50304, 12288),
@@ -29,13 +29,13 @@ public sealed class PythiaForwardTests
         ("12b", 36, 5120, 40, 128, 32, 50688, 1474560),
     ];
 
-    public static TheoryData<string> Run => [.. _shapes.Where(shape => LongForm.Wanted || shape.Hidden < 4096).Select(shape => shape.Name)];
+    public static TheoryData<string> Run => [.. Table.Where(shape => LongForm.Wanted || shape.Hidden < 4096).Select(shape => shape.Name)];
 
     [Fact]
     public void TryGet_EveryShape_IsThatOfTheTable()
     {
-        Assert.Equal(_shapes.Select(shape => "pythia-" + shape.Name), PythiaShapes.Names);
-        foreach (var shape in _shapes)
+        Assert.Equal(Table.Select(shape => "pythia-" + shape.Name), PythiaShapes.Names);
+        foreach (var shape in Table)
         {
             var config = Config(shape.Name);
             Assert.Equal(
