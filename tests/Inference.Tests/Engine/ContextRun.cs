@@ -37,6 +37,18 @@ internal sealed class ContextRun : IDisposable
         return context;
     }
 
+    /// <summary>A context whose pages the test adds itself.</summary>
+    public static ContextRun Empty(LoadedModel model, int[] ids) => new(model, NewBudget(), ids);
+
+    /// <summary>Admits and computes the next page.</summary>
+    public async Task AddPageAsync(int start, int count)
+    {
+        using var reservation = await Budget.AdmitAsync(count * Model.Layout.BytesPerToken, false, default);
+        var page = KvPage.Allocate(Model.Layout, start, count, reservation);
+        Pages.Add(page);
+        await Model.PrefillPageAsync(Pages[..^1], page, Ids.AsMemory(start, count), false, default);
+    }
+
     /// <summary>The same context out of stored bytes, as another process would restore it.</summary>
     public static async Task<ContextRun> RestoreAsync(LoadedModel model, int[] ids, IReadOnlyList<byte[]> stored)
     {
