@@ -1,6 +1,8 @@
+using System.Runtime.InteropServices;
 using Granary.Inference.Models;
 using Granary.Inference.Pages;
 using Granary.Inference.Tensors;
+using static TorchSharp.torch;
 
 namespace Granary.Inference.Engine;
 
@@ -44,7 +46,7 @@ internal sealed class ForwardWork : EngineRequest<ForwardResult>
         var end = behind ? _request.TokenIds.Length : _firstRow;
         var rows = KvPlan.Rows(_done, end - _done, _layout.PageSize);
         var pad = behind ? _request.LeftPad : 0; // the prefix is prefilled as it is; the padding is put in front of its cache
-        using var logits = _model.Run(new ModelStep
+        Run(new ModelStep
         {
             TokenIds = _request.TokenIds.AsMemory(_done, rows),
             Position = _done + (_request.PositionIds ? 0 : pad),
@@ -55,11 +57,6 @@ internal sealed class ForwardWork : EngineRequest<ForwardResult>
             Logits = behind ? LogitRows.All : LogitRows.None,
         });
         _done += rows;
-        if (logits is not null)
-        {
-            logits.bytes.CopyTo(_logits.AsSpan(_written));
-            _written += logits.bytes.Length;
-        }
 
         if (_done < _request.TokenIds.Length)
         {
@@ -70,6 +67,42 @@ internal sealed class ForwardWork : EngineRequest<ForwardResult>
         using var tokens = cache.narrow(4, _request.LeftPad, _request.TokenIds.Length);            // [layers, 2, 1, kv_heads, tokens, head_dim]
         _kv = NativeTensor.ToBytes(tokens);
         return true;
+    }
+
+    // The way that the engine itself takes.
+    private void Run(ModelStep step)
+    {
+        if (_model.Rows is { } rowModel && rowModel.Takes(step))
+        {
+            var rows = rowModel.Run([step]);
+            for (var row = 0; row < rows.Rows; row++)
+            {
+                _written += Store(rows[row], _logits.AsSpan(_written));
+            }
+
+            return;
+        }
+
+        using var logits = _model.Run(step); // [rows, vocab]
+        if (logits is not null)
+        {
+            logits.bytes.CopyTo(_logits.AsSpan(_written));
+            _written += logits.bytes.Length;
+        }
+    }
+
+    private int Store(ReadOnlySpan<float> row, Span<byte> target)
+    {
+        if (_layout.Dtype == KvDtype.Float32)
+        {
+            MemoryMarshal.AsBytes(row).CopyTo(target);
+            return row.Length * sizeof(float);
+        }
+
+        using var single = tensor(row.ToArray());          // [vocab]
+        using var half = single.to(ScalarType.BFloat16);   // [vocab]
+        half.bytes.CopyTo(target);
+        return row.Length * sizeof(ushort);
     }
 
     private static int Bounded(string what, long bytes) => bytes <= Array.MaxLength ? (int)bytes : throw EngineErrors.TooLarge(what, bytes);

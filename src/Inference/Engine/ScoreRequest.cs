@@ -7,7 +7,7 @@ namespace Granary.Inference.Engine;
 /// <summary>The log-probabilities of given tokens after a context, for each of several continuations.</summary>
 /// <remarks>
 /// A continuation's first token is predicted by the context's last one, whose hidden state nobody keeps: the last page is computed once more for all of them, as a
-/// page from its start, so its last row has the bits that it had when the page was made. Its KV is in the page already and is not written.
+/// page from its start, so its last row has the bits that it had when the page was made. Its KV is in the page already, which is not written again.
 /// </remarks>
 internal sealed class ScoreRequest : ModelRequest<double[][]>
 {
@@ -27,6 +27,9 @@ internal sealed class ScoreRequest : ModelRequest<double[][]>
         (_pages, _lastPage, _continuations, _tails) = (pages, lastPage, continuations, tails);
         _scores = [.. continuations.Select(static continuation => new double[continuation.Length])];
         _reader = new LogitReader(model.Config.VocabularySize);
+        Again = new KvMemory(pages[^1].Layout, pages[^1].Count, reservation: null);
+        Hold(Again);
+        Again.Release();
         foreach (var page in pages)
         {
             Hold(page.Data);
@@ -42,6 +45,8 @@ internal sealed class ScoreRequest : ModelRequest<double[][]>
 
     private KvPage LastPage => _pages[^1];
 
+    private KvMemory Again { get; } // where the last page's KV goes this time; the request holds its only reference
+
     protected override ModelStep NextStep()
     {
         if (!_lastPageRan)
@@ -52,7 +57,7 @@ internal sealed class ScoreRequest : ModelRequest<double[][]>
                 Position = LastPage.Start,
                 Past = [.. _pages.SkipLast(1).Select(static page => new KvRun(page.Data, page.Count))],
                 Logits = LogitRows.Last,
-                Page = true,
+                Target = Again,
             };
         }
 

@@ -93,7 +93,7 @@ internal static class SelfTest
         private readonly KvMemory _tail = new(layout, PromptTokens + DecodeSteps, reservation: null);
         private int _count;
 
-        public ModelStep Page() => new() { TokenIds = Ids(0, context), Position = 0, Past = [], Target = _page, Page = true };
+        public ModelStep Page() => new() { TokenIds = Ids(0, context), Position = 0, Past = [], Target = _page };
 
         public ModelStep Next()
         {

@@ -11,7 +11,9 @@ namespace Granary.Inference.Models;
 /// </remarks>
 internal sealed unsafe class GptNeoXRows : IRowModel
 {
-    private const int MostRowsOfAStep = 32; // longer prompts are quicker in libtorch
+    // Longer steps are quicker in libtorch. Shorter ones must not run there: its float32 attention of 1 or 3 rows over a prefix has other bits with
+    // another number of threads (libtorch 2.10, measured).
+    private const int MostRowsOfAStep = 32;
     private const int ChunksOfAThread = 8;
     private const int ChunkOutputs = 64;    // whole blocks of every element type and instruction set
     private readonly ModelConfig _config;
@@ -53,7 +55,7 @@ internal sealed unsafe class GptNeoXRows : IRowModel
 
     private int Inner => _config.IntermediateSize;
 
-    public bool Takes(ModelStep step) => step.TokenIds.Length <= MostRowsOfAStep && step.LeftPad == 0 && step.Target is not null && !step.Page;
+    public bool Takes(ModelStep step) => step.TokenIds.Length <= MostRowsOfAStep && step.LeftPad == 0 && step.Target is not null;
 
     public RowLogits Run(IReadOnlyList<ModelStep> steps)
     {

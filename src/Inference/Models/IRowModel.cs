@@ -1,6 +1,6 @@
 namespace Granary.Inference.Models;
 
-/// <summary>Runs few rows of many sequences in one step: decode rows and short prompts.</summary>
+/// <summary>Runs few rows of many sequences in one step: decode rows, short prompts and short last pages.</summary>
 /// <remarks>A row's bits depend on its own sequence alone, so which steps run together is the scheduler's free choice. On the device's thread only.</remarks>
 internal interface IRowModel : IDisposable
 {

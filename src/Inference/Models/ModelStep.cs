@@ -44,7 +44,4 @@ internal sealed record ModelStep
 
     /// <summary>Gets the rows whose logits are computed.</summary>
     public LogitRows Logits { get; init; }
-
-    /// <summary>Gets whether the step computes a page of a context: pages of any length go the same way, so that a page is the same however it came about.</summary>
-    public bool Page { get; init; }
 }
