@@ -100,4 +100,18 @@ internal readonly unsafe struct Avx2Lanes : ILanes<Vector256<float>>
         var sums = Avx.HorizontalAdd(pairs, pairs);                                                  // [first, second, first, second, third, fourth, third, fourth]
         Sse.MoveLowToHigh(sums.GetLower(), sums.GetUpper()).Store(target);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Sum16(
+        Vector256<float> first0, Vector256<float> second0, Vector256<float> third0, Vector256<float> fourth0,
+        Vector256<float> first1, Vector256<float> second1, Vector256<float> third1, Vector256<float> fourth1,
+        Vector256<float> first2, Vector256<float> second2, Vector256<float> third2, Vector256<float> fourth2,
+        Vector256<float> first3, Vector256<float> second3, Vector256<float> third3, Vector256<float> fourth3,
+        float* target)
+    {
+        Sum4(first0, second0, third0, fourth0, target);
+        Sum4(first1, second1, third1, fourth1, target + 4);
+        Sum4(first2, second2, third2, fourth2, target + 8);
+        Sum4(first3, second3, third3, fourth3, target + 12);
+    }
 }

@@ -52,4 +52,12 @@ internal unsafe interface ILanes<TVector>
 
     /// <summary>Sums the lanes of each of four vectors: halves are added until four lanes are left, then neighbours, then both pairs.</summary>
     static abstract void Sum4(TVector first, TVector second, TVector third, TVector fourth, float* target);
+
+    /// <summary>Sums the lanes of four times four vectors, in the order of <see cref="Sum4"/>.</summary>
+    static abstract void Sum16(
+        TVector first0, TVector second0, TVector third0, TVector fourth0,
+        TVector first1, TVector second1, TVector third1, TVector fourth1,
+        TVector first2, TVector second2, TVector third2, TVector fourth2,
+        TVector first3, TVector second3, TVector third3, TVector fourth3,
+        float* target);
 }

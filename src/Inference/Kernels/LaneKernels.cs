@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
 namespace Granary.Inference.Kernels;
@@ -56,11 +57,7 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
                 ahead += aheadStep * (width / (2 * TLanes.Count));
                 for (var tileRow = 0; tileRow < taken; tileRow++, row++)
                 {
-                    var to = target + ((long)row * stride) + n;
-                    for (var output = 0; output < outputs; output++)
-                    {
-                        to[output] = sums[(tileRow * Outputs) + output] + (bias is null ? 0 : bias[n + output]);
-                    }
+                    Keep(sums + (tileRow * Outputs), bias is null ? null : bias + n, outputs, target + ((long)row * stride) + n);
                 }
             }
         }
@@ -254,10 +251,7 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
                 var rows = Products(keys, k1, k2, k3, queries + ((long)row * headDim), count - row, headDim, sums, null, 0);
                 for (var tileRow = 0; tileRow < rows; tileRow++, row++)
                 {
-                    for (var output = 0; output < taken; output++)
-                    {
-                        scores[(row * SoftmaxTokens) + token + output] = sums[(tileRow * Outputs) + output];
-                    }
+                    Keep(sums + (tileRow * Outputs), null, taken, scores + (row * SoftmaxTokens) + token);
                 }
             }
         }
@@ -278,27 +272,21 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
                 MixWideTile1(weights, values + ((long)start * TElement.Bytes), tokens, headDim, sums + start, ahead, start == 0 ? aheadStep : 0);
             }
         }
-        else
-        {
-            for (var token = 0; token < tokens; token++)
-            {
-                Prefetch(ahead + (token * aheadStep), aheadStep);
-            }
-        }
 
         for (var channel = start; channel < whole; channel += block)
         {
+            var step = channel == 0 ? aheadStep : 0;
             var column = values + ((long)channel * TElement.Bytes);
             var row = 0;
             if (TLanes.Count > 8 && count == 4)
             {
-                MixTile4(weights, column, tokens, headDim, sums + channel, stateStride);
+                MixTile4(weights, column, tokens, headDim, sums + channel, stateStride, ahead, step);
                 row = 4;
             }
 
             for (; row < count; row++)
             {
-                MixTile1(weights + (row * SoftmaxTokens), column, tokens, headDim, sums + ((long)row * stateStride) + channel);
+                MixTile1(weights + (row * SoftmaxTokens), column, tokens, headDim, sums + ((long)row * stateStride) + channel, ahead, row == 0 ? step : 0);
             }
         }
 
@@ -343,12 +331,14 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MixTile1(float* weights, byte* values, int tokens, int headDim, float* sums)
+    private static void MixTile1(float* weights, byte* values, int tokens, int headDim, float* sums, byte* ahead, nint aheadStep)
     {
         var first = TLanes.Load(sums);
         var second = TLanes.Load(sums + TLanes.Count);
         for (var token = 0; token < tokens; token++)
         {
+            Prefetch(ahead, aheadStep);
+            ahead += aheadStep;
             var block = values + ((long)token * headDim * TElement.Bytes);
             var weight = TLanes.Broadcast(weights[token]);
             first = TLanes.MultiplyAdd(weight, TElement.First<TLanes, TVector>(block), first);
@@ -360,7 +350,7 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void MixTile4(float* weights, byte* values, int tokens, int headDim, float* sums, int stateStride)
+    private static void MixTile4(float* weights, byte* values, int tokens, int headDim, float* sums, int stateStride, byte* ahead, nint aheadStep)
     {
         float* sums1 = sums + stateStride, sums2 = sums1 + stateStride, sums3 = sums2 + stateStride;
         TVector first0 = TLanes.Load(sums), first1 = TLanes.Load(sums1), first2 = TLanes.Load(sums2), first3 = TLanes.Load(sums3);
@@ -368,6 +358,8 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
         TVector second2 = TLanes.Load(sums2 + TLanes.Count), second3 = TLanes.Load(sums3 + TLanes.Count);
         for (var token = 0; token < tokens; token++)
         {
+            Prefetch(ahead, aheadStep);
+            ahead += aheadStep;
             var block = values + ((long)token * headDim * TElement.Bytes);
             var first = TElement.First<TLanes, TVector>(block);
             var second = TElement.Second<TLanes, TVector>(block);
@@ -393,6 +385,21 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
         TLanes.Store(second2, sums2 + TLanes.Count);
         TLanes.Store(first3, sums3);
         TLanes.Store(second3, sums3 + TLanes.Count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Keep(float* sums, float* bias, int outputs, float* target)
+    {
+        if (outputs == Outputs)
+        {
+            (Vector128.Load(sums) + (bias is null ? Vector128<float>.Zero : Vector128.Load(bias))).Store(target);
+            return;
+        }
+
+        for (var output = 0; output < outputs; output++)
+        {
+            target[output] = sums[output] + (bias is null ? 0 : bias[output]);
+        }
     }
 
     // While tiles compute, memory must not wait: they fetch the next outputs' weights, each tile its share, whole lines a block.
@@ -497,10 +504,7 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
             a33 = TLanes.MultiplyAdd(p3, v, a33);
         }
 
-        TLanes.Sum4(a00, a01, a02, a03, sums);
-        TLanes.Sum4(a10, a11, a12, a13, sums + 4);
-        TLanes.Sum4(a20, a21, a22, a23, sums + 8);
-        TLanes.Sum4(a30, a31, a32, a33, sums + 12);
+        TLanes.Sum16(a00, a01, a02, a03, a10, a11, a12, a13, a20, a21, a22, a23, a30, a31, a32, a33, sums);
         if (whole < width)
         {
             Rest(w0, w1, w2, w3, x, whole, width, sums);

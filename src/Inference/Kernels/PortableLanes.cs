@@ -85,6 +85,20 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
         target[3] = Sum(fourth);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Sum16(
+        Vector<float> first0, Vector<float> second0, Vector<float> third0, Vector<float> fourth0,
+        Vector<float> first1, Vector<float> second1, Vector<float> third1, Vector<float> fourth1,
+        Vector<float> first2, Vector<float> second2, Vector<float> third2, Vector<float> fourth2,
+        Vector<float> first3, Vector<float> second3, Vector<float> third3, Vector<float> fourth3,
+        float* target)
+    {
+        Sum4(first0, second0, third0, fourth0, target);
+        Sum4(first1, second1, third1, fourth1, target + 4);
+        Sum4(first2, second2, third2, fourth2, target + 8);
+        Sum4(first3, second3, third3, fourth3, target + 12);
+    }
+
     private static float Sum(Vector<float> vector)
     {
         var lanes = stackalloc float[Vector<float>.Count];
