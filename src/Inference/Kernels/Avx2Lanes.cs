@@ -48,7 +48,16 @@ internal readonly unsafe struct Avx2Lanes : ILanes<Vector256<float>>
     public static Vector256<float> CopySign(Vector256<float> magnitude, Vector256<float> sign) => Vector256.CopySign(magnitude, sign);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Exp(Vector256<float> vector) => Vector256.Exp(vector);
+    public static Vector256<float> Exp(Vector256<float> vector)
+    {
+        var bounded = Avx.Min(Vector256.Create(88f), Avx.Max(Vector256.Create(ExpPolynomial.Least), vector)); // in this order a NaN stays one
+        var power = Avx.RoundToNearestInteger(bounded * ExpPolynomial.Log2E);
+        var rest = Fma.MultiplyAdd(power, Vector256.Create(-ExpPolynomial.Ln2High), bounded);
+        rest = Fma.MultiplyAdd(power, Vector256.Create(-ExpPolynomial.Ln2Low), rest);
+        var scale = ((Avx.ConvertToVector256Int32(power) + Vector256.Create(127)) << 23).AsSingle();
+        var exp = ExpPolynomial.Of<Avx2Lanes, Vector256<float>>(rest) * scale;
+        return Vector256.AndNot(exp, Vector256.LessThan(vector, Vector256.Create(ExpPolynomial.Least)));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> LoadEven(ushort* source) => (Vector256.Load((uint*)source) << 16).AsSingle();

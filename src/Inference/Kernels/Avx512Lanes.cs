@@ -48,7 +48,15 @@ internal readonly unsafe struct Avx512Lanes : ILanes<Vector512<float>>
     public static Vector512<float> CopySign(Vector512<float> magnitude, Vector512<float> sign) => Vector512.CopySign(magnitude, sign);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Exp(Vector512<float> vector) => Vector512.Exp(vector);
+    public static Vector512<float> Exp(Vector512<float> vector)
+    {
+        var bounded = Avx512F.Max(Vector512.Create(ExpPolynomial.Least - 1), vector); // in this order a NaN stays one
+        var power = Avx512F.RoundScale(bounded * ExpPolynomial.Log2E, 0);
+        var rest = Avx512F.FusedMultiplyAdd(power, Vector512.Create(-ExpPolynomial.Ln2High), bounded);
+        rest = Avx512F.FusedMultiplyAdd(power, Vector512.Create(-ExpPolynomial.Ln2Low), rest);
+        var exp = Avx512F.Scale(ExpPolynomial.Of<Avx512Lanes, Vector512<float>>(rest), power);
+        return Vector512.AndNot(exp, Vector512.LessThan(vector, Vector512.Create(ExpPolynomial.Least)));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> LoadEven(ushort* source) => (Vector512.Load((uint*)source) << 16).AsSingle();

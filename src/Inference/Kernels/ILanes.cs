@@ -32,6 +32,7 @@ internal unsafe interface ILanes<TVector>
 
     static abstract TVector CopySign(TVector magnitude, TVector sign);
 
+    /// <summary>Gets e^x, to 2 units in the last place; 0 for what is less than the least normal number, negative infinity included.</summary>
     static abstract TVector Exp(TVector vector);
 
     /// <summary>Widens the even elements of <c>2 · Count</c> bfloat16 elements.</summary>

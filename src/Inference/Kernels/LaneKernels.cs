@@ -17,6 +17,7 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
 {
     private const int Outputs = 4;  // of a tile
     private const int CacheLine = 64;
+    private const int AheadTokens = 16; // of a run that is about to be read
     private const int SoftmaxTokens = 64; // scores that one softmax step takes; cut from the start of a run, so they are the same for all rows
 
     public override string InstructionSet { get; } = typeof(TLanes).Name switch
@@ -200,6 +201,8 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
         var error = TLanes.CopySign(TLanes.Subtract(one, TLanes.Multiply(polynomial, decay)), argument);
         return TLanes.Multiply(TLanes.Multiply(value, TLanes.Broadcast(0.5f)), TLanes.Add(one, error));
     }
+
+    public override void Prefetch(byte* keys, int tokens, int headDim) => Prefetch(keys, (nint)Math.Min(tokens, AheadTokens) * headDim * TElement.Bytes);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Weigh(float* scores, int tokens, float* state, int headDim)

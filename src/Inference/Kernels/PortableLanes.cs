@@ -46,7 +46,8 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
     public static Vector<float> CopySign(Vector<float> magnitude, Vector<float> sign) => Vector.CopySign(magnitude, sign);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector<float> Exp(Vector<float> vector) => Vector.Exp(vector);
+    public static Vector<float> Exp(Vector<float> vector) =>
+        Vector.ConditionalSelect(Vector.LessThan(vector, new Vector<float>(ExpPolynomial.Least)), Vector<float>.Zero, Vector.Exp(vector));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> LoadEven(ushort* source) => Vector.AsVectorSingle(Vector.ShiftLeft(Vector.Load((uint*)source), 16));

@@ -46,6 +46,12 @@ internal abstract unsafe class RowKernels
     /// <param name="stateStride">Floats between two states.</param>
     public abstract void Attend(float* queries, int count, byte* keys, byte* values, int tokens, int headDim, float* states, int stateStride);
 
+    /// <summary>Has memory fetch the first keys of a run that <see cref="Attend"/> will read.</summary>
+    /// <param name="keys">[tokens, head_dim] stored elements.</param>
+    /// <param name="tokens">Tokens of the run.</param>
+    /// <param name="headDim">Channels of a head.</param>
+    public abstract void Prefetch(byte* keys, int tokens, int headDim);
+
     /// <summary>Turns scores into weights, in place, and takes them into a row's softmax: one step of the online softmax (Milakov and Gimelshein 2018).</summary>
     /// <param name="scores">[tokens] float32; room for whole vectors. What is behind the tokens in the last vector becomes 0.</param>
     /// <param name="tokens">Scores.</param>

@@ -50,6 +50,26 @@ public sealed class AttendTests
             iter: 60);
     }
 
+    [Theory, MemberData(nameof(Sets))]
+    public unsafe void Weigh_AnyScore_IsItsExponential(string set, int bytes)
+    {
+        var kernels = KernelSets.Of(set, bytes);
+        float[] scores = [0, -1e-8f, -0.34657359f, -0.34657362f, -87.33f, -87.34f, -1000, float.MinValue, float.NegativeInfinity, float.NaN, .. KernelSets.Random(2000, 1).Select(value => (value - 2) * 22)];
+        foreach (var score in scores)
+        {
+            var weights = new float[16];
+            weights[0] = score;
+            var state = new float[RowKernels.StateSums + 1]; // its maximum is 0, so that the weight is e^score
+            fixed (float* weight = weights, sums = state)
+            {
+                kernels.Weigh(weight, 1, sums, 1);
+            }
+
+            var expected = score < -87.33654f ? 0 : MathF.Exp(score);
+            Assert.True(float.IsNaN(score) ? float.IsNaN(weights[0]) : Math.Abs(weights[0] - expected) <= 2.5e-7f * expected, $"e^{score:R} is {weights[0]:R}, not {expected:R}.");
+        }
+    }
+
     private static unsafe float[] Attend(RowKernels kernels, float[] queries, int count, byte[] keys, byte[] values, int[] runs, int headDim)
     {
         var stride = RowKernels.StateSums + headDim;
