@@ -33,6 +33,7 @@ internal static class ChildCommand
             var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
             var errors = process.StandardError.ReadToEndAsync(cancellationToken);
             await Task.WhenAll(output, errors, process.WaitForExitAsync(cancellationToken));
+            cancellationToken.ThrowIfCancellationRequested(); // a terminal interrupts the child too
             return process.ExitCode == 0
                 ? await output
                 : throw new BenchException($"'{file} {string.Join(' ', start.ArgumentList)}' ended with {process.ExitCode}. {Tail(await errors + await output)}");
