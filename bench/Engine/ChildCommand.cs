@@ -7,12 +7,14 @@ namespace Granary.Bench.Engine;
 internal static class ChildCommand
 {
     private const int LinesTold = 12;
+    private const int Interrupted = 130;
 
     /// <summary>Runs it to its end.</summary>
     /// <param name="file">The program: a path, or a name on PATH.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="cancellationToken">Kills it, and what it started.</param>
     /// <returns>Its standard output.</returns>
+    /// <exception cref="OperationCanceledException">It was killed, or interrupted.</exception>
     /// <exception cref="BenchException">It is not there, or it failed; the message has the end of what it said.</exception>
     public static async Task<string> RunAsync(string file, IEnumerable<string> arguments, CancellationToken cancellationToken)
     {
@@ -33,7 +35,11 @@ internal static class ChildCommand
             var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
             var errors = process.StandardError.ReadToEndAsync(cancellationToken);
             await Task.WhenAll(output, errors, process.WaitForExitAsync(cancellationToken));
-            cancellationToken.ThrowIfCancellationRequested(); // a terminal interrupts the child too
+            if (process.ExitCode == Interrupted)
+            {
+                throw new OperationCanceledException(cancellationToken); // a terminal interrupts the child too, and it may be the first to end
+            }
+
             return process.ExitCode == 0
                 ? await output
                 : throw new BenchException($"'{file} {string.Join(' ', start.ArgumentList)}' ended with {process.ExitCode}. {Tail(await errors + await output)}");

@@ -11,7 +11,7 @@ var dtypes = List("--dtypes", "float32,bfloat16", ["float32", "bfloat16"]);
 var works = List("--works", string.Join(',', WorkUnit.All.Select(unit => unit.Name)), [.. WorkUnit.All.Select(unit => unit.Name)]);
 var threads = Number("--threads", "Threads of each engine.", least: 1, value: 2);
 var rounds = Number("--rounds", "Rounds, in each of which every engine does everything.", least: 1, value: 5);
-var repeats = Number("--repeats", "How often an engine repeats a piece of work in a round, after once untimed.", least: 1, value: 2);
+var repeats = Number("--repeats", "How often an engine repeats a piece of work in a round, after once untimed.", least: 1, value: 3);
 var noPeer = new Option<bool>("--no-peer") { Description = "Measure ours alone." };
 var json = new Option<bool>("--json") { Description = "Print one JSON document with every sample in place of the tables." };
 granary.AcceptExistingOnly();
@@ -55,7 +55,7 @@ command.SetAction(async (parsed, cancellationToken) =>
         await Console.Error.WriteLineAsync(exception.Message);
         return 1;
     }
-    catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+    catch (OperationCanceledException)
     {
         await Console.Error.WriteLineAsync("Cancelled.");
         return 130;
