@@ -13,7 +13,7 @@ internal abstract class ModelRequest<TResult>(ICausalModel model, bool batch, Ca
 
     public ModelStep Next => _next ??= NextStep();
 
-    public bool RunsInRows => Model.Rows?.Takes(Next) ?? false;
+    public bool RunsInRows => Model.Rows?.Shares(Next) ?? false;
 
     public bool Accept(StepLogits logits, TimeSpan duration)
     {
@@ -23,8 +23,15 @@ internal abstract class ModelRequest<TResult>(ICausalModel model, bool batch, Ca
 
     protected override bool Advance()
     {
-        using var logits = Model.Run(Next);
+        var next = Next;
         _next = null;
+        if (Model.Rows is { } rows && rows.Takes(next))
+        {
+            var rowLogits = rows.Run([next]);
+            return Take(new StepLogits(rowLogits, 0, rowLogits.Rows));
+        }
+
+        using var logits = Model.Run(next);
         return Take(new StepLogits(logits));
     }
 
@@ -43,7 +50,7 @@ internal interface IModelWork
     /// <summary>Gets the next step, the same one until it was run.</summary>
     ModelStep Next { get; }
 
-    /// <summary>Gets whether the next step is one of few rows that <see cref="ICausalModel.Rows"/> takes.</summary>
+    /// <summary>Gets whether the next step is one of few rows that <see cref="ICausalModel.Rows"/> runs together with others.</summary>
     bool RunsInRows { get; }
 
     /// <summary>Takes what the next step gave.</summary>

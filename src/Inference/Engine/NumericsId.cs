@@ -11,7 +11,7 @@ namespace Granary.Inference.Engine;
 public sealed record NumericsId
 {
     // Raised by hand when a change to this library changes a bit of any result.
-    private const int EngineVersion = 2;
+    private const int EngineVersion = 3;
     private const string History = "history";
 
     private NumericsId(string id, IReadOnlyDictionary<string, string> parts) => (Id, Parts) = (id, parts);
@@ -33,12 +33,12 @@ public sealed record NumericsId
     /// <param name="device">The device's kind.</param>
     /// <param name="dtype">Weights, activations and KV.</param>
     /// <param name="pageSize">Tokens of a page.</param>
-    /// <param name="kernels">The instruction set of the row kernels; <see langword="null"/> where libtorch does it all.</param>
+    /// <param name="kernels">The instruction set of our own kernels, whose activations are float32; <see langword="null"/> where libtorch does it all.</param>
     internal static NumericsId Of(string device, KvDtype dtype, int pageSize, string? kernels)
     {
         var parts = new SortedDictionary<string, string>(StringComparer.Ordinal)
         {
-            ["activations"] = dtype.Name(),
+            ["activations"] = kernels is null ? dtype.Name() : KvDtype.Float32.Name(),
             ["codec"] = "none",
             ["cpu"] = CpuClass(),
             ["device"] = device,

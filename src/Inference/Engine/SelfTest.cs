@@ -44,7 +44,7 @@ internal static class SelfTest
             var bits = new MemoryStream();
             foreach (var sequence in sequences)
             {
-                model.Run(sequence.Page())?.Dispose();
+                RunPage(model, sequence);
             }
 
             for (var step = 0; step <= DecodeSteps; step++)
@@ -52,7 +52,7 @@ internal static class SelfTest
                 if (prefill)
                 {
                     using var other = new Sequence(layout, model.Config.VocabularySize, seed: 100 + step, 1 + (step * 11 % context));
-                    model.Run(other.Page())?.Dispose();
+                    RunPage(model, other);
                 }
 
                 bits.Write(RunStep(model, sequences, neighbours / 2));
@@ -67,10 +67,22 @@ internal static class SelfTest
         }
     }
 
+    private static void RunPage(ICausalModel model, Sequence sequence)
+    {
+        var page = sequence.Page();
+        if (model.Rows is { } rows && rows.Takes(page))
+        {
+            rows.Run([page]);
+            return;
+        }
+
+        model.Run(page)?.Dispose();
+    }
+
     private static byte[] RunStep(ICausalModel model, List<Sequence> sequences, int tested)
     {
         var steps = sequences.ConvertAll(static sequence => sequence.Next());
-        if (model.Rows is { } rows && steps.TrueForAll(rows.Takes))
+        if (model.Rows is { } rows && steps.TrueForAll(rows.Shares))
         {
             return MemoryMarshal.AsBytes(rows.Run(steps)[tested]).ToArray();
         }

@@ -57,6 +57,41 @@ internal readonly unsafe struct Avx2Lanes : ILanes<Vector256<float>>
     public static Vector256<float> LoadOdd(ushort* source) => (Vector256.Load((uint*)source) & Vector256.Create(0xffff0000u)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> Widen(ushort* source) => (Avx2.ConvertToVector256Int32(source) << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Transpose(float* source, nint sourceStride, float* target, nint targetStride)
+    {
+        // Four rows at a time become four columns of each half; the halves are put in place last.
+        Quad(source, sourceStride, out var a0, out var a1, out var a2, out var a3);
+        Quad(source + (4 * sourceStride), sourceStride, out var b0, out var b1, out var b2, out var b3);
+        StoreHalves(a0, b0, target, 4 * targetStride);
+        StoreHalves(a1, b1, target + targetStride, 4 * targetStride);
+        StoreHalves(a2, b2, target + (2 * targetStride), 4 * targetStride);
+        StoreHalves(a3, b3, target + (3 * targetStride), 4 * targetStride);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Quad(float* source, nint stride, out Vector256<float> column0, out Vector256<float> column1, out Vector256<float> column2, out Vector256<float> column3)
+    {
+        var (row0, row1) = (Vector256.Load(source), Vector256.Load(source + stride));
+        var (row2, row3) = (Vector256.Load(source + (2 * stride)), Vector256.Load(source + (3 * stride)));
+        var (low01, high01) = (Avx.UnpackLow(row0, row1).AsDouble(), Avx.UnpackHigh(row0, row1).AsDouble());
+        var (low23, high23) = (Avx.UnpackLow(row2, row3).AsDouble(), Avx.UnpackHigh(row2, row3).AsDouble());
+        column0 = Avx.UnpackLow(low01, low23).AsSingle();
+        column1 = Avx.UnpackHigh(low01, low23).AsSingle();
+        column2 = Avx.UnpackLow(high01, high23).AsSingle();
+        column3 = Avx.UnpackHigh(high01, high23).AsSingle();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreHalves(Vector256<float> first, Vector256<float> second, float* target, nint stride)
+    {
+        Avx.Permute2x128(first, second, 0x20).Store(target);
+        Avx.Permute2x128(first, second, 0x31).Store(target + stride);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Sum4(Vector256<float> first, Vector256<float> second, Vector256<float> third, Vector256<float> fourth, float* target)
     {
         var upper = Avx.Permute2x128(first, third, 0x31) + Avx.Permute2x128(first, third, 0x20);     // [first's 4, third's 4]

@@ -57,6 +57,49 @@ internal readonly unsafe struct Avx512Lanes : ILanes<Vector512<float>>
     public static Vector512<float> LoadOdd(ushort* source) => (Vector512.Load((uint*)source) & Vector512.Create(0xffff0000u)).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> Widen(ushort* source) => (Avx512F.ConvertToVector512Int32(Vector256.Load(source)) << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Transpose(float* source, nint sourceStride, float* target, nint targetStride)
+    {
+        // Four rows at a time become four columns of each 128-bit part; the parts are put in place last.
+        Quad(source, sourceStride, out var a0, out var a1, out var a2, out var a3);
+        Quad(source + (4 * sourceStride), sourceStride, out var b0, out var b1, out var b2, out var b3);
+        Quad(source + (8 * sourceStride), sourceStride, out var c0, out var c1, out var c2, out var c3);
+        Quad(source + (12 * sourceStride), sourceStride, out var d0, out var d1, out var d2, out var d3);
+        StoreParts(a0, b0, c0, d0, target, 4 * targetStride);
+        StoreParts(a1, b1, c1, d1, target + targetStride, 4 * targetStride);
+        StoreParts(a2, b2, c2, d2, target + (2 * targetStride), 4 * targetStride);
+        StoreParts(a3, b3, c3, d3, target + (3 * targetStride), 4 * targetStride);
+    }
+
+    // Of rows r0 to r3: in each 128-bit part p, column[i] has (r0, r1, r2, r3) at column 4 p + i.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Quad(float* source, nint stride, out Vector512<float> column0, out Vector512<float> column1, out Vector512<float> column2, out Vector512<float> column3)
+    {
+        var (row0, row1) = (Vector512.Load(source), Vector512.Load(source + stride));
+        var (row2, row3) = (Vector512.Load(source + (2 * stride)), Vector512.Load(source + (3 * stride)));
+        var (low01, high01) = (Avx512F.UnpackLow(row0, row1).AsDouble(), Avx512F.UnpackHigh(row0, row1).AsDouble());
+        var (low23, high23) = (Avx512F.UnpackLow(row2, row3).AsDouble(), Avx512F.UnpackHigh(row2, row3).AsDouble());
+        column0 = Avx512F.UnpackLow(low01, low23).AsSingle();
+        column1 = Avx512F.UnpackHigh(low01, low23).AsSingle();
+        column2 = Avx512F.UnpackLow(high01, high23).AsSingle();
+        column3 = Avx512F.UnpackHigh(high01, high23).AsSingle();
+    }
+
+    // Part p of all four vectors becomes row p of the target.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void StoreParts(Vector512<float> first, Vector512<float> second, Vector512<float> third, Vector512<float> fourth, float* target, nint stride)
+    {
+        var (even12, odd12) = (Avx512F.Shuffle4x128(first, second, 0x88), Avx512F.Shuffle4x128(first, second, 0xdd));
+        var (even34, odd34) = (Avx512F.Shuffle4x128(third, fourth, 0x88), Avx512F.Shuffle4x128(third, fourth, 0xdd));
+        Avx512F.Shuffle4x128(even12, even34, 0x88).Store(target);
+        Avx512F.Shuffle4x128(odd12, odd34, 0x88).Store(target + stride);
+        Avx512F.Shuffle4x128(even12, even34, 0xdd).Store(target + (2 * stride));
+        Avx512F.Shuffle4x128(odd12, odd34, 0xdd).Store(target + (3 * stride));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Sum4(Vector512<float> first, Vector512<float> second, Vector512<float> third, Vector512<float> fourth, float* target) => Avx2Lanes.Sum4(
         first.GetLower() + first.GetUpper(),
         second.GetLower() + second.GetUpper(),

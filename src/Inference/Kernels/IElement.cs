@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace Granary.Inference.Kernels;
@@ -25,10 +26,15 @@ internal unsafe interface IElement
         where TLanes : struct, ILanes<TVector>
         where TVector : struct;
 
+    /// <summary>Loads a vector of elements, in their order.</summary>
+    static abstract TVector Load<TLanes, TVector>(byte* elements)
+        where TLanes : struct, ILanes<TVector>
+        where TVector : struct;
+
     static abstract float Widen(byte* element);
 
-    /// <summary>Stores a value, rounded to nearest even.</summary>
-    static abstract void Narrow(float value, byte* element);
+    /// <summary>Stores a row, rounded to nearest even.</summary>
+    static abstract void Narrow(ReadOnlySpan<float> row, byte* elements);
 }
 
 /// <summary>float32.</summary>
@@ -54,10 +60,15 @@ internal readonly unsafe struct SingleElement : IElement
         where TVector : struct => TLanes.Load((float*)block + TLanes.Count);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector Load<TLanes, TVector>(byte* elements)
+        where TLanes : struct, ILanes<TVector>
+        where TVector : struct => TLanes.Load((float*)elements);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Widen(byte* element) => *(float*)element;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Narrow(float value, byte* element) => *(float*)element = value;
+    public static void Narrow(ReadOnlySpan<float> row, byte* elements) => row.CopyTo(new Span<float>(elements, row.Length));
 }
 
 /// <summary>bfloat16: the upper half of a float32.</summary>
@@ -83,12 +94,33 @@ internal readonly unsafe struct BFloat16Element : IElement
         where TVector : struct => TLanes.LoadOdd((ushort*)block);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Widen(byte* element) => BitConverter.UInt32BitsToSingle((uint)*(ushort*)element << 16);
+    public static TVector Load<TLanes, TVector>(byte* elements)
+        where TLanes : struct, ILanes<TVector>
+        where TVector : struct => TLanes.Widen((ushort*)elements);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Narrow(float value, byte* element)
+    public static float Widen(byte* element) => BitConverter.UInt32BitsToSingle((uint)*(ushort*)element << 16);
+
+    public static void Narrow(ReadOnlySpan<float> row, byte* elements)
     {
-        var bits = BitConverter.SingleToUInt32Bits(value);
-        *(ushort*)element = float.IsNaN(value) ? (ushort)0x7fc0 : (ushort)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+        var halves = new Span<ushort>(elements, row.Length);
+        var index = 0;
+        for (; index + (2 * Vector<float>.Count) <= row.Length; index += 2 * Vector<float>.Count)
+        {
+            var (low, high) = (Narrow(new Vector<float>(row[index..])), Narrow(new Vector<float>(row[(index + Vector<float>.Count)..])));
+            Vector.Narrow(low, high).CopyTo(halves[index..]);
+        }
+
+        for (; index < row.Length; index++)
+        {
+            halves[index] = (ushort)Narrow(new Vector<float>(row[index]))[0];
+        }
+    }
+
+    private static Vector<uint> Narrow(Vector<float> values)
+    {
+        var bits = Vector.AsVectorUInt32(values);
+        var rounded = (bits + new Vector<uint>(0x7fff) + ((bits >>> 16) & Vector<uint>.One)) >>> 16;
+        return Vector.ConditionalSelect(Vector.AsVectorUInt32(Vector.Equals(values, values)), rounded, new Vector<uint>(0x7fc0)); // NaN stays one
     }
 }

@@ -8,6 +8,10 @@ namespace Granary.Inference.Kernels;
 internal sealed class KernelTeam : IDisposable
 {
     private const int Spins = 400;
+
+    [ThreadStatic]
+    private static int _threadIndex;
+
     private readonly Thread[] _workers;
     private readonly SemaphoreSlim _wake = new(0);
     private Action<int> _work = static _ => { };
@@ -24,10 +28,14 @@ internal sealed class KernelTeam : IDisposable
         _workers = new Thread[threads - 1];
         for (var index = 0; index < _workers.Length; index++)
         {
-            _workers[index] = new Thread(Attend) { Name = "granary-kernel-" + (index + 1), IsBackground = true };
+            var threadIndex = index + 1;
+            _workers[index] = new Thread(() => Attend(threadIndex)) { Name = "granary-kernel-" + (index + 1), IsBackground = true };
             _workers[index].Start();
         }
     }
+
+    /// <summary>Gets the place of the running thread in its team, below <see cref="Threads"/>: 0 for the caller of <see cref="Run"/>. For scratch memory, never for choosing work.</summary>
+    public static int ThreadIndex => _threadIndex;
 
     /// <summary>Gets the threads, the caller's included.</summary>
     public int Threads => _workers.Length + 1;
@@ -98,8 +106,9 @@ internal sealed class KernelTeam : IDisposable
         }
     }
 
-    private void Attend()
+    private void Attend(int threadIndex)
     {
+        _threadIndex = threadIndex;
         var seen = 0;
         while (!_stopped)
         {

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 
 namespace Granary.Inference.Kernels;
@@ -123,10 +124,7 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
 
     public override void Narrow(float* row, int count, byte* elements)
     {
-        for (var index = 0; index < count; index++)
-        {
-            TElement.Narrow(row[index], elements + ((long)index * TElement.Bytes));
-        }
+        TElement.Narrow(new ReadOnlySpan<float>(row, count), elements);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -200,24 +198,16 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
         return TLanes.Multiply(TLanes.Multiply(value, TLanes.Broadcast(0.5f)), TLanes.Add(one, error));
     }
 
-    // One step of the online softmax (Milakov and Gimelshein 2018): scores become weights, the state is scaled to the new maximum.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Weigh(float* scores, int tokens, float* state, int headDim)
+    public override void Weigh(float* scores, int tokens, float* state, int headDim)
     {
-        var highest = state[0];
-        for (var token = 0; token < tokens; token++)
-        {
-            highest = MathF.Max(highest, scores[token]);
-        }
+        var highest = MathF.Max(state[0], Highest(scores, tokens));
 
         if (highest > state[0])
         {
             var decay = MathF.Exp(state[0] - highest); // exp(-infinity) is 0 for a state that has seen nothing
             state[1] *= decay;
-            for (var channel = 0; channel < headDim; channel++)
-            {
-                state[StateSums + channel] *= decay;
-            }
+            TensorPrimitives.Multiply(new ReadOnlySpan<float>(state + StateSums, headDim), decay, new Span<float>(state + StateSums, headDim));
 
             state[0] = highest;
         }
@@ -557,6 +547,32 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
         }
 
         return total;
+    }
+
+    // A NaN may be passed over: its weight is NaN all the same.
+    private static float Highest(float* scores, int tokens)
+    {
+        var highest = TLanes.Broadcast(float.NegativeInfinity);
+        var whole = tokens / TLanes.Count * TLanes.Count;
+        for (var token = 0; token < whole; token += TLanes.Count)
+        {
+            highest = TLanes.Max(highest, TLanes.Load(scores + token));
+        }
+
+        var lanes = stackalloc float[TLanes.Count];
+        TLanes.Store(highest, lanes);
+        var result = float.NegativeInfinity;
+        for (var lane = 0; lane < TLanes.Count; lane++)
+        {
+            result = MathF.Max(result, lanes[lane]);
+        }
+
+        for (var token = whole; token < tokens; token++)
+        {
+            result = MathF.Max(result, scores[token]);
+        }
+
+        return result;
     }
 
     private static float Sum(TVector vector)

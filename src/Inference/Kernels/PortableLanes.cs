@@ -54,6 +54,28 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> LoadOdd(ushort* source) => Vector.AsVectorSingle(Vector.Load((uint*)source) & new Vector<uint>(0xffff0000u));
 
+    public static Vector<float> Widen(ushort* source)
+    {
+        var lanes = stackalloc float[Vector<float>.Count];
+        for (var lane = 0; lane < Vector<float>.Count; lane++)
+        {
+            lanes[lane] = BFloat16Element.Widen((byte*)(source + lane));
+        }
+
+        return Vector.Load(lanes);
+    }
+
+    public static void Transpose(float* source, nint sourceStride, float* target, nint targetStride)
+    {
+        for (var row = 0; row < Vector<float>.Count; row++)
+        {
+            for (var column = 0; column < Vector<float>.Count; column++)
+            {
+                target[(column * targetStride) + row] = source[(row * sourceStride) + column];
+            }
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Sum4(Vector<float> first, Vector<float> second, Vector<float> third, Vector<float> fourth, float* target)
     {

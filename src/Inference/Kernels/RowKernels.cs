@@ -46,6 +46,13 @@ internal abstract unsafe class RowKernels
     /// <param name="stateStride">Floats between two states.</param>
     public abstract void Attend(float* queries, int count, byte* keys, byte* values, int tokens, int headDim, float* states, int stateStride);
 
+    /// <summary>Turns scores into weights, in place, and takes them into a row's softmax: one step of the online softmax (Milakov and Gimelshein 2018).</summary>
+    /// <param name="scores">[tokens] float32; room for whole vectors. What is behind the tokens in the last vector becomes 0.</param>
+    /// <param name="tokens">Scores.</param>
+    /// <param name="state">The row's state, as <see cref="Attend"/> has it; its sums are scaled to the new maximum.</param>
+    /// <param name="headDim">Sums of the state.</param>
+    public abstract void Weigh(float* scores, int tokens, float* state, int headDim);
+
     /// <summary>Gets whether <see cref="Pack"/> changes anything.</summary>
     public abstract bool Packs { get; }
 

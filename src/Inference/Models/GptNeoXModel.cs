@@ -30,7 +30,7 @@ internal sealed class GptNeoXModel : ICausalModel
         if (dtype != KvDtype.Float64)
         {
             var addresses = new GptNeoXRowWeights(_embedding, _head, _finalNorm, _layers, _rotary);
-            Rows = new GptNeoXRows(Config, RowKernels.Best(dtype.Bytes()), team, addresses);
+            Rows = new GptNeoXRows(Config, RowKernels.Best(dtype.Bytes()), PanelKernels.Best(dtype.Bytes()), team, addresses);
         }
     }
 

@@ -1,19 +1,16 @@
 using Granary.Inference.Checkpoints;
 using Granary.Inference.Kernels;
-using Granary.Inference.Pages;
 
 namespace Granary.Inference.Models;
 
-/// <summary>GPT-NeoX for few rows of many sequences, in our own kernels over the weights that libtorch uses too.</summary>
+/// <summary>GPT-NeoX in our own kernels over the weights that libtorch uses too: few rows of many sequences here, many of one in <see cref="GptNeoXLongStep"/>.</summary>
 /// <remarks>
 /// The operators of <see cref="GptNeoXModel"/>, with float32 activations whatever the weights are. Linear layers run once over all rows; attention runs for
 /// each sequence, and rows over the same pages read each page together. The libtorch path is the oracle in its tests.
 /// </remarks>
 internal sealed unsafe class GptNeoXRows : IRowModel
 {
-    // Longer steps are quicker in libtorch. Shorter ones must not run there: its float32 attention of 1 or 3 rows over a prefix has other bits with
-    // another number of threads (libtorch 2.10, measured).
-    private const int MostRowsOfAStep = 32;
+    private const int MostRowsOfAStep = 32; // longer steps are quicker in panels, by themselves
     private const int ChunksOfAThread = 8;
     private const int ChunkOutputs = 64;    // whole blocks of every element type and instruction set
     private readonly ModelConfig _config;
@@ -21,6 +18,7 @@ internal sealed unsafe class GptNeoXRows : IRowModel
     private readonly KernelTeam _team;
     private readonly GptNeoXRowWeights _weights;
     private readonly RowWorkspace _space;
+    private readonly GptNeoXLongStep _longStep;
     private readonly Action<int> _normalizeRow;
     private readonly Action<int> _projectChunk;
     private readonly Action<int> _packRow;
@@ -32,11 +30,13 @@ internal sealed unsafe class GptNeoXRows : IRowModel
     private readonly RowBatch _batch;
     private GptNeoXRowLayer _layer;
     private int _layerIndex;
-    private int _logitRows;
+    private int _headRow;
+    private int _headRows;
 
-    public GptNeoXRows(ModelConfig config, RowKernels kernels, KernelTeam team, GptNeoXRowWeights weights)
+    public GptNeoXRows(ModelConfig config, RowKernels kernels, PanelKernels panels, KernelTeam team, GptNeoXRowWeights weights)
     {
         (_config, _kernels, _team, _weights) = (config, kernels, team, weights);
+        _longStep = new GptNeoXLongStep(config, kernels, panels, team, weights);
         _space = new RowWorkspace(config, MaxRows, kernels.Packs);
         _batch = new RowBatch(MaxRows);
         _layer = weights.Layers[0];
@@ -47,7 +47,7 @@ internal sealed unsafe class GptNeoXRows : IRowModel
 
     public int MaxRows => 64;
 
-    public long WorkspaceBytes => _space.Bytes + _weights.Bytes;
+    public long WorkspaceBytes => _space.Bytes + _longStep.Bytes + _weights.Bytes;
 
     public string InstructionSet => _kernels.InstructionSet;
 
@@ -55,10 +55,18 @@ internal sealed unsafe class GptNeoXRows : IRowModel
 
     private int Inner => _config.IntermediateSize;
 
-    public bool Takes(ModelStep step) => step.TokenIds.Length <= MostRowsOfAStep && step.LeftPad == 0 && step.Target is not null;
+    public bool Takes(ModelStep step) => step.LeftPad == 0 && step.Target is not null;
+
+    public bool Shares(ModelStep step) => step.TokenIds.Length <= MostRowsOfAStep && Takes(step);
 
     public RowLogits Run(IReadOnlyList<ModelStep> steps)
     {
+        if (steps.Count == 1 && !Shares(steps[0]))
+        {
+            var hidden = _longStep.Run(steps[0]);
+            return Head(hidden, _longStep.Stride, LogitRowsOf(steps[0]));
+        }
+
         _batch.Fill(steps);
         for (var row = 0; row < _batch.Rows; row++)
         {
@@ -72,11 +80,12 @@ internal sealed unsafe class GptNeoXRows : IRowModel
             RunLayer();
         }
 
-        return Head();
+        return Head(_space.Hidden, Hidden, _batch.LogitRows);
     }
 
     public void Dispose()
     {
+        _longStep.Dispose();
         _space.Dispose();
         _weights.Dispose();
     }
@@ -190,7 +199,7 @@ internal sealed unsafe class GptNeoXRows : IRowModel
 
         foreach (var run in _batch.SharedRuns(group))
         {
-            var kv = Address(run.Memory, head, run.Offset);
+            var kv = KvAddress.Of(_config, run.Memory, _layerIndex, head, run.Offset, _kernels.ElementBytes);
             for (var place = first; place < end; place += RowKernels.MaxAttendedRows)
             {
                 Attend(place, Math.Min(RowKernels.MaxAttendedRows, end - place), head, kv, run.Count);
@@ -201,7 +210,7 @@ internal sealed unsafe class GptNeoXRows : IRowModel
         {
             var row = _batch.Order[place];
             ref readonly var own = ref _batch.Own[row];
-            Attend(place, 1, head, Address(own.Memory, head, own.Offset), own.Count);
+            Attend(place, 1, head, KvAddress.Of(_config, own.Memory, _layerIndex, head, own.Offset, _kernels.ElementBytes), own.Count);
             var state = _space.State(head, place);
             for (var channel = 0; channel < _config.HeadDim; channel++)
             {
@@ -220,11 +229,11 @@ internal sealed unsafe class GptNeoXRows : IRowModel
         float* key = query + width, value = key + width;
         var half = _config.RotaryDimensions / 2;
         float* cos = _weights.Cos + ((long)_batch.Positions[row] * half), sin = _weights.Sin + ((long)_batch.Positions[row] * half);
-        Rotate(query, cos, sin, half);
-        Rotate(key, cos, sin, half);
+        Rotary.Turn(query, cos, sin, half);
+        Rotary.Turn(key, cos, sin, half);
 
         ref readonly var own = ref _batch.Own[row];
-        var kept = Address(own.Memory, head, own.Offset + own.Count - 1);
+        var kept = KvAddress.Of(_config, own.Memory, _layerIndex, head, own.Offset + own.Count - 1, _kernels.ElementBytes);
         _kernels.Narrow(key, width, kept.Keys);
         _kernels.Narrow(value, width, kept.Values);
 
@@ -240,27 +249,8 @@ internal sealed unsafe class GptNeoXRows : IRowModel
         state[0] = float.NegativeInfinity;
     }
 
-    private static void Rotate(float* channels, float* cos, float* sin, int half)
-    {
-        for (var channel = 0; channel < half; channel++)
-        {
-            var (left, right) = (channels[channel], channels[channel + half]);
-            channels[channel] = (left * cos[channel]) - (right * sin[channel]);
-            channels[channel + half] = (right * cos[channel]) + (left * sin[channel]);
-        }
-    }
-
     private void Attend(int place, int rows, int head, KvAddress kv, int tokens) =>
         _kernels.Attend(_space.Query(head, place), rows, kv.Keys, kv.Values, tokens, _config.HeadDim, _space.State(head, place), _space.StateStride);
-
-    // Where a head's tokens lie: KvLayout.
-    private KvAddress Address(KvMemory memory, int head, int token)
-    {
-        long channels = _config.HeadDim * _kernels.ElementBytes;
-        var plane = memory.Capacity * channels;
-        var keys = (byte*)memory.Address + ((((long)_layerIndex * 2 * _config.KvHeads) + head) * plane) + (token * channels);
-        return new KvAddress(keys, keys + (_config.KvHeads * plane));
-    }
 
     private void JoinChunk(int chunk)
     {
@@ -291,34 +281,35 @@ internal sealed unsafe class GptNeoXRows : IRowModel
         }
     }
 
-    private RowLogits Head()
+    private static List<int> LogitRowsOf(ModelStep step) => step.Logits switch
     {
-        _logitRows = 0;
-        foreach (var row in _batch.LogitRows)
-        {
-            NormalizeInto(_space.Hidden + ((long)row * Hidden), _weights.FinalNormScale, _weights.FinalNormBias, _space.Plain, _space.AttentionInput + ((long)_logitRows * Hidden));
-            _logitRows++;
-        }
+        LogitRows.None => [],
+        LogitRows.Last => [step.TokenIds.Length - 1],
+        _ => [.. Enumerable.Range(0, step.TokenIds.Length)],
+    };
 
-        if (_logitRows > 0)
+    private RowLogits Head(float* hidden, int stride, List<int> rows)
+    {
+        _space.ReserveLogits(rows.Count);
+        for (_headRow = 0; _headRow < rows.Count; _headRow += MaxRows)
         {
-            _space.ReserveLogits(_logitRows);
+            _headRows = Math.Min(MaxRows, rows.Count - _headRow);
+            for (var index = 0; index < _headRows; index++)
+            {
+                var row = hidden + ((long)rows[_headRow + index] * stride);
+                NormalizeInto(row, _weights.FinalNormScale, _weights.FinalNormBias, _space.Plain, _space.AttentionInput + ((long)index * Hidden));
+            }
+
             _team.Run(Chunks(_config.VocabularySize), _headChunk);
         }
 
-        return new RowLogits(_space.Logits, _logitRows, _config.VocabularySize);
+        return new RowLogits(_space.Logits, rows.Count, _config.VocabularySize);
     }
 
     private void HeadChunk(int chunk)
     {
         var (first, end) = Range(_config.VocabularySize, chunk);
-        _kernels.Multiply(_weights.Head, null, _space.AttentionInput, _logitRows, Hidden, _space.Logits, _config.VocabularySize, first, end);
-    }
-
-    private readonly struct KvAddress(byte* keys, byte* values)
-    {
-        public byte* Keys { get; } = keys;
-
-        public byte* Values { get; } = values;
+        var logits = _space.Logits + ((long)_headRow * _config.VocabularySize);
+        _kernels.Multiply(_weights.Head, null, _space.AttentionInput, _headRows, Hidden, logits, _config.VocabularySize, first, end);
     }
 }

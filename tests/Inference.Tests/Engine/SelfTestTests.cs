@@ -94,6 +94,8 @@ public sealed class SelfTestTests(EngineFixture engine) : IDisposable
 
         public bool Takes(ModelStep step) => inner.Takes(step);
 
+        public bool Shares(ModelStep step) => inner.Shares(step);
+
         public unsafe RowLogits Run(IReadOnlyList<ModelStep> steps)
         {
             var logits = inner.Run(steps);
