@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Granary.Inference.Kernels;
 
@@ -14,6 +15,7 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
     where TElement : struct, IElement
 {
     private const int Outputs = 4;  // of a tile
+    private const int CacheLine = 64;
     private const int SoftmaxTokens = 64; // scores that one softmax step takes; cut from the start of a run, so they are the same for all rows
 
     public override string InstructionSet { get; } = typeof(TLanes).Name switch
@@ -38,6 +40,8 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
     public override void Multiply(byte* weight, float* bias, float* rows, int count, int width, float* target, int stride, int first, int end)
     {
         var sums = stackalloc float[4 * Outputs];
+        var tileBytes = (nint)Outputs * width * TElement.Bytes;
+        var aheadStep = AheadStep(tileBytes, count, width);
         for (var n = first; n < end; n += Outputs)
         {
             var outputs = Math.Min(Outputs, end - n);
@@ -45,9 +49,11 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
             var w1 = outputs > 1 ? w0 + ((long)width * TElement.Bytes) : w0;
             var w2 = outputs > 2 ? w1 + ((long)width * TElement.Bytes) : w0;
             var w3 = outputs > 3 ? w2 + ((long)width * TElement.Bytes) : w0;
+            var (ahead, aheadEnd) = n + Outputs < end ? (tileBytes, 2 * tileBytes) : (0, 0);
             for (var row = 0; row < count;)
             {
-                var taken = Products(w0, w1, w2, w3, rows + ((long)row * width), count - row, width, sums);
+                var taken = Products(w0, w1, w2, w3, rows + ((long)row * width), count - row, width, sums, w0 + ahead, ahead < aheadEnd ? aheadStep : 0);
+                ahead += aheadStep * (width / (2 * TLanes.Count));
                 for (var tileRow = 0; tileRow < taken; tileRow++, row++)
                 {
                     var to = target + ((long)row * stride) + n;
@@ -68,13 +74,13 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
         for (var start = 0; start < tokens; start += SoftmaxTokens)
         {
             var step = Math.Min(SoftmaxTokens, tokens - start);
-            Multiply(keys + (start * tokenBytes), null, queries, count, headDim, scores, SoftmaxTokens, 0, step);
+            Score(keys + (start * tokenBytes), queries, count, headDim, scores, step, values + (start * tokenBytes));
             for (var row = 0; row < count; row++)
             {
                 Weigh(scores + (row * SoftmaxTokens), step, states + ((long)row * stateStride), headDim);
             }
 
-            Mix(scores, count, values + (start * tokenBytes), step, headDim, states + StateSums, stateStride);
+            Mix(scores, count, values + (start * tokenBytes), step, headDim, states + StateSums, stateStride, keys + ((start + step) * tokenBytes), start + step < tokens);
         }
     }
 
@@ -230,13 +236,57 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
         state[1] += Sum(sum);
     }
 
-    // Adds weighted values to the states, four rows and one block of channels at a time.
+    // Keys times queries. Keys and values are two streams taken in turns, which memory cannot foresee: each fetches the other's next stretch.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Mix(float* weights, int count, byte* values, int tokens, int headDim, float* sums, int stateStride)
+    private static void Score(byte* keys, float* queries, int count, int headDim, float* scores, int tokens, byte* ahead)
+    {
+        var sums = stackalloc float[4 * Outputs];
+        var keyBytes = (nint)headDim * TElement.Bytes;
+        for (var token = 0; token < tokens; token += Outputs, keys += Outputs * keyBytes, ahead += Outputs * keyBytes)
+        {
+            var taken = Math.Min(Outputs, tokens - token);
+            Prefetch(ahead, taken * keyBytes);
+            var k1 = taken > 1 ? keys + keyBytes : keys;
+            var k2 = taken > 2 ? k1 + keyBytes : keys;
+            var k3 = taken > 3 ? k2 + keyBytes : keys;
+            for (var row = 0; row < count;)
+            {
+                var rows = Products(keys, k1, k2, k3, queries + ((long)row * headDim), count - row, headDim, sums, null, 0);
+                for (var tileRow = 0; tileRow < rows; tileRow++, row++)
+                {
+                    for (var output = 0; output < taken; output++)
+                    {
+                        scores[(row * SoftmaxTokens) + token + output] = sums[(tileRow * Outputs) + output];
+                    }
+                }
+            }
+        }
+    }
+
+    // Adds weighted values to the states, four rows and one block of channels at a time, or one row and two.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Mix(float* weights, int count, byte* values, int tokens, int headDim, float* sums, int stateStride, byte* ahead, bool hasAhead)
     {
         var block = 2 * TLanes.Count;
         var whole = headDim / block * block;
-        for (var channel = 0; channel < whole; channel += block)
+        var aheadStep = hasAhead ? (nint)headDim * TElement.Bytes : 0;
+        var start = 0;
+        if (count == 1 && whole >= 2 * block)
+        {
+            for (; start + (2 * block) <= whole; start += 2 * block)
+            {
+                MixWideTile1(weights, values + ((long)start * TElement.Bytes), tokens, headDim, sums + start, ahead, start == 0 ? aheadStep : 0);
+            }
+        }
+        else
+        {
+            for (var token = 0; token < tokens; token++)
+            {
+                Prefetch(ahead + (token * aheadStep), aheadStep);
+            }
+        }
+
+        for (var channel = start; channel < whole; channel += block)
         {
             var column = values + ((long)channel * TElement.Bytes);
             var row = 0;
@@ -265,6 +315,31 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
                 sums[((long)row * stateStride) + channel] = sum;
             }
         }
+    }
+
+    // Whole cache lines of the values at once, and twice as many chains of sums.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MixWideTile1(float* weights, byte* values, int tokens, int headDim, float* sums, byte* ahead, nint aheadStep)
+    {
+        var block = (nint)2 * TLanes.Count;
+        TVector first = TLanes.Load(sums), second = TLanes.Load(sums + TLanes.Count);
+        TVector third = TLanes.Load(sums + block), fourth = TLanes.Load(sums + block + TLanes.Count);
+        for (var token = 0; token < tokens; token++)
+        {
+            Prefetch(ahead, aheadStep);
+            ahead += aheadStep;
+            var weight = TLanes.Broadcast(weights[token]);
+            first = TLanes.MultiplyAdd(weight, TElement.First<TLanes, TVector>(values), first);
+            second = TLanes.MultiplyAdd(weight, TElement.Second<TLanes, TVector>(values), second);
+            third = TLanes.MultiplyAdd(weight, TElement.First<TLanes, TVector>(values + (block * TElement.Bytes)), third);
+            fourth = TLanes.MultiplyAdd(weight, TElement.Second<TLanes, TVector>(values + (block * TElement.Bytes)), fourth);
+            values += (nint)headDim * TElement.Bytes;
+        }
+
+        TLanes.Store(first, sums);
+        TLanes.Store(second, sums + TLanes.Count);
+        TLanes.Store(third, sums + block);
+        TLanes.Store(fourth, sums + block + TLanes.Count);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -320,28 +395,44 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
         TLanes.Store(second3, sums3 + TLanes.Count);
     }
 
+    // While tiles compute, memory must not wait: they fetch the next outputs' weights, each tile its share, whole lines a block.
+    private static nint AheadStep(nint tileBytes, int count, int width)
+    {
+        var blocks = (nint)Math.Max(1, count / TileRows) * (width / (2 * TLanes.Count));
+        return blocks == 0 ? 0 : (tileBytes + (blocks * CacheLine) - 1) / (blocks * CacheLine) * CacheLine;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(byte* first, nint bytes)
+    {
+        for (nint offset = 0; offset < bytes && Sse.IsSupported; offset += CacheLine)
+        {
+            Sse.Prefetch0(first + offset);
+        }
+    }
+
     // As many rows as the largest tile that fits takes; their four products each into sums.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Products(byte* w0, byte* w1, byte* w2, byte* w3, float* rows, int count, int width, float* sums)
+    private static int Products(byte* w0, byte* w1, byte* w2, byte* w3, float* rows, int count, int width, float* sums, byte* ahead, nint aheadStep)
     {
         if (TileRows == 4 && count >= 4)
         {
-            Tile4(w0, w1, w2, w3, rows, width, sums);
+            Tile4(w0, w1, w2, w3, rows, width, sums, ahead, aheadStep);
             return 4;
         }
 
         if (count >= 2)
         {
-            Tile2(w0, w1, w2, w3, rows, width, sums);
+            Tile2(w0, w1, w2, w3, rows, width, sums, ahead, aheadStep);
             return 2;
         }
 
-        Tile1(w0, w1, w2, w3, rows, width, sums);
+        Tile1(w0, w1, w2, w3, rows, width, sums, ahead, aheadStep);
         return 1;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile4(byte* w0, byte* w1, byte* w2, byte* w3, float* x, int width, float* sums)
+    private static void Tile4(byte* w0, byte* w1, byte* w2, byte* w3, float* x, int width, float* sums, byte* ahead, nint aheadStep)
     {
         var zero = TLanes.Broadcast(0);
         TVector a00 = zero, a01 = zero, a02 = zero, a03 = zero;
@@ -354,6 +445,8 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
         nint block = 2 * TLanes.Count, whole = width / block * block;
         for (nint k = 0; k < whole; k += block)
         {
+            Prefetch(ahead, aheadStep);
+            ahead += aheadStep;
             var p0 = TElement.First<TLanes, TVector>(w0 + (k * TElement.Bytes));
             var p1 = TElement.First<TLanes, TVector>(w1 + (k * TElement.Bytes));
             var p2 = TElement.First<TLanes, TVector>(w2 + (k * TElement.Bytes));
@@ -418,7 +511,7 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile2(byte* w0, byte* w1, byte* w2, byte* w3, float* x, int width, float* sums)
+    private static void Tile2(byte* w0, byte* w1, byte* w2, byte* w3, float* x, int width, float* sums, byte* ahead, nint aheadStep)
     {
         var zero = TLanes.Broadcast(0);
         TVector a00 = zero, a01 = zero, a02 = zero, a03 = zero;
@@ -427,6 +520,8 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
         nint block = 2 * TLanes.Count, whole = width / block * block;
         for (nint k = 0; k < whole; k += block)
         {
+            Prefetch(ahead, aheadStep);
+            ahead += aheadStep;
             var p0 = TElement.First<TLanes, TVector>(w0 + (k * TElement.Bytes));
             var p1 = TElement.First<TLanes, TVector>(w1 + (k * TElement.Bytes));
             var p2 = TElement.First<TLanes, TVector>(w2 + (k * TElement.Bytes));
@@ -467,13 +562,15 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile1(byte* w0, byte* w1, byte* w2, byte* w3, float* x, int width, float* sums)
+    private static void Tile1(byte* w0, byte* w1, byte* w2, byte* w3, float* x, int width, float* sums, byte* ahead, nint aheadStep)
     {
         var zero = TLanes.Broadcast(0);
         TVector a00 = zero, a01 = zero, a02 = zero, a03 = zero;
         nint block = 2 * TLanes.Count, whole = width / block * block;
         for (nint k = 0; k < whole; k += block)
         {
+            Prefetch(ahead, aheadStep);
+            ahead += aheadStep;
             var p0 = TElement.First<TLanes, TVector>(w0 + (k * TElement.Bytes));
             var p1 = TElement.First<TLanes, TVector>(w1 + (k * TElement.Bytes));
             var p2 = TElement.First<TLanes, TVector>(w2 + (k * TElement.Bytes));

@@ -35,6 +35,13 @@ internal static class KernelSets
         _ => RowKernels.For<PortableLanes, Vector<float>>(bytes),
     };
 
+    public static PanelKernels PanelsOf(string set, int bytes) => set switch
+    {
+        "avx512" => PanelKernels.For<Avx512Lanes, Vector512<float>>(bytes),
+        "avx2" => PanelKernels.For<Avx2Lanes, Vector256<float>>(bytes),
+        _ => PanelKernels.For<PortableLanes, Vector<float>>(bytes),
+    };
+
     public static int Lanes(string set) => set switch { "avx512" => 16, "avx2" => 8, _ => Vector<float>.Count };
 
     public static float[] Random(int count, int seed)
