@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using Granary.Cli.Arguments;
+using Granary.Cli.Benchmarks;
 using Granary.Cli.Contexts;
 using Granary.Cli.Datasets;
 using Granary.Cli.Demo;
@@ -34,6 +35,7 @@ internal sealed class GranaryCommand
         _root.Subcommands.Add(ContextVerbs.Create(verbs));
         _root.Subcommands.Add(GenerateVerb.Create(verbs));
         _root.Subcommands.Add(DatasetVerbs.Create(verbs));
+        _root.Subcommands.Add(BenchVerbs.Create(verbs));
     }
 
     /// <summary>Runs a command line.</summary>

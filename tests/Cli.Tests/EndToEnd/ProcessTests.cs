@@ -69,6 +69,17 @@ public sealed class ProcessTests : IDisposable
         Assert.True((int?)again["skipped"] > 0);
     }
 
+    [Fact]
+    public async Task Interrupt_DuringBench_IsCancelled()
+    {
+        await using var process = Start(["bench", "engine", Workplace.SampleModel, "--rounds", "10000", "--works", "prefill", "--prefill", "512", "-v", "--json"]);
+        await process.WaitForLineAsync(line => line.StartsWith("round 2 ", StringComparison.Ordinal));
+        await using var kill = ChildProcess.Start("kill", ["-INT", process.Id.ToString(CultureInfo.InvariantCulture)]);
+        Assert.Equal(0, await kill.WaitForExitAsync());
+        Assert.Equal(130, await process.WaitForExitAsync());
+        Assert.Empty(process.Output);
+    }
+
     private ChildProcess Start(IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null) =>
         ChildProcess.Start(GranaryProcess.ExecutablePath, arguments, environment, _place.Folder);
 

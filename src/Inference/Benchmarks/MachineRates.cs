@@ -3,13 +3,17 @@ using Granary.Inference.Pages;
 using Granary.Inference.Tensors;
 using static TorchSharp.torch;
 
-namespace Granary.Bench.FirstLight;
+namespace Granary.Inference.Benchmarks;
 
 /// <summary>What the machine can do, measured on the engine's own thread and so with the threads that the engine computes with.</summary>
 internal sealed class MachineRates : IDisposable
 {
     private const long MatrixSize = 2048;
     private const long BufferFloats = 64L << 20; // 256 MiB: far above the caches
+
+    /// <summary>The bytes that the measurements hold, products included, in the widest dtype.</summary>
+    public const long Bytes = (BufferFloats * sizeof(float)) + (3 * MatrixSize * MatrixSize * sizeof(double));
+
     private readonly DeviceEngine _engine;
     private readonly Tensor _left;
     private readonly Tensor _right;
@@ -29,11 +33,11 @@ internal sealed class MachineRates : IDisposable
 
     /// <summary>Measures a product of two square matrices in the model's dtype.</summary>
     /// <returns>Floating-point operations a second.</returns>
-    public async Task<double> GemmAsync() => 2.0 * MatrixSize * MatrixSize * MatrixSize / await TimeAsync(() => _left.matmul(_right)); // [2048, 2048]
+    public async Task<double> GemmAsync() => 2.0 * MatrixSize * MatrixSize * MatrixSize / await TimeAsync(() => _left.matmul(_right)).ConfigureAwait(false); // [2048, 2048]
 
     /// <summary>Measures a plain sum over a native buffer.</summary>
     /// <returns>Bytes a second.</returns>
-    public async Task<double> ReadAsync() => BufferFloats * sizeof(float) / await TimeAsync(() => _buffer.sum()); // []
+    public async Task<double> ReadAsync() => BufferFloats * sizeof(float) / await TimeAsync(() => _buffer.sum()).ConfigureAwait(false); // []
 
     public void Dispose()
     {

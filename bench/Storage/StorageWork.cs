@@ -1,27 +1,37 @@
-using Granary.Inference.Engine;
+using Granary.Inference.Benchmarks;
 using Granary.Inference.Pages;
 using Granary.Storage.Chunks;
 using Granary.Storage.Objects;
 
-namespace Granary.Bench.FirstLight;
+namespace Granary.Bench.Storage;
 
 /// <summary>Chunks of a folder store against plain files, one file a page on both sides.</summary>
 internal sealed class StorageWork : IDisposable
 {
+    /// <summary>The tokens whose KV is written and read.</summary>
+    public const int Tokens = 2048;
+
+    private const int Seed = 1;
+    private static readonly string Fingerprint = new('0', 64);
+    private static readonly string Numerics = new('0', 32);
     private readonly string _root;
     private readonly string _plain;
     private readonly ChunkStore _chunks;
-    private readonly LoadedModel _model;
-    private readonly InferenceWork _inference;
+    private readonly KvLayout _layout;
+    private readonly int[] _tokenIds = [.. Enumerable.Range(0, Tokens)];
+    private readonly byte[][] _pages;
     private readonly byte[][] _buffers;
     private ChunkIdentity[] _stored = [];
     private int _writes;
 
-    public StorageWork(string folder, LoadedModel model, InferenceWork inference)
+    public StorageWork(string folder, KvLayout layout)
     {
         _root = Path.Combine(folder, $"store-{Guid.NewGuid():N}");
         _plain = Path.Combine(_root, ".plain");
-        (_model, _inference) = (model, inference);
+        _layout = layout;
+        _pages = [.. Enumerable.Range(0, Tokens / layout.PageSize).Select(_ => new byte[layout.PageSize * layout.BytesPerToken])];
+        var random = new Random(Seed);
+        Array.ForEach(_pages, random.NextBytes); // neither a checksum nor a disk sees zeros
         _chunks = new ChunkStore(new FolderObjectStore(_root, TimeProvider.System));
         Directory.CreateDirectory(_plain);
         _buffers = [.. Name(0).Select(chunk => new byte[ChunkStore.StoredBytes(chunk)])];
@@ -42,7 +52,7 @@ internal sealed class StorageWork : IDisposable
         {
             for (var index = 0; index < chain.Length; index++)
             {
-                var write = await _chunks.WriteAsync(chain[index], _inference.Pages[index].Memory, cancellationToken);
+                var write = await _chunks.WriteAsync(chain[index], _pages[index], cancellationToken);
                 Check(!write.Existed, $"The chunk {chain[index].Key} existed before it was written.");
             }
         });
@@ -81,7 +91,7 @@ internal sealed class StorageWork : IDisposable
     {
         for (var index = 0; index < _stored.Length; index++)
         {
-            var read = await _chunks.ReadAsync(_stored[index], null, _inference.Pages[index].Memory, cancellationToken);
+            var read = await _chunks.ReadAsync(_stored[index], null, _pages[index], cancellationToken);
             Check(read.Fault is null, $"The chunk {_stored[index].Key} was read with the fault {read.Fault}.");
         }
     });
@@ -107,9 +117,8 @@ internal sealed class StorageWork : IDisposable
     // The salt makes every write a new chain of new chunks.
     private ChunkIdentity[] Name(int salt)
     {
-        var layout = _model.Layout;
-        var shape = new ChunkShape(layout.Layers, layout.KvHeads, layout.HeadDim, layout.Dtype.Name());
-        return ChunkChain.Of(BitConverter.GetBytes(salt), _model.Fingerprint, _model.Numerics.Id, _inference.TokenIds, layout.PageSize, "shared", shape);
+        var shape = new ChunkShape(_layout.Layers, _layout.KvHeads, _layout.HeadDim, _layout.Dtype.Name());
+        return ChunkChain.Of(BitConverter.GetBytes(salt), Fingerprint, Numerics, _tokenIds, _layout.PageSize, "shared", shape);
     }
 
     private static Task<double> OnPool(Action act) => Clock.TimeAsync(() => Task.Run(act));

@@ -1,7 +1,7 @@
 using Granary.Inference.Checkpoints;
 using Granary.Inference.Pages;
 
-namespace Granary.Bench.FirstLight;
+namespace Granary.Inference.Benchmarks;
 
 /// <summary>What no implementation of a piece of work avoids: operations of a prefill, bytes of a decode step.</summary>
 internal static class WorkFloor

@@ -1,0 +1,14 @@
+namespace Granary.Inference.Benchmarks;
+
+/// <summary>What a row of a benchmark does.</summary>
+public enum BenchmarkWork
+{
+    /// <summary>A context's prefill, page by page, as its creation does: KV and nothing else.</summary>
+    Prefill,
+
+    /// <summary>The same tokens in one step: what design section 3 forbids, to see what its pages cost.</summary>
+    OneStep,
+
+    /// <summary>One decode step of some asks at once.</summary>
+    Decode,
+}

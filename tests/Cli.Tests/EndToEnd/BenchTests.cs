@@ -1,0 +1,81 @@
+using System.Text.Json.Nodes;
+
+namespace Granary.Cli.Tests.EndToEnd;
+
+/// <summary><c>granary bench engine</c> on the bundled model. No test reads a time: only that each was taken.</summary>
+public sealed class BenchTests : IDisposable
+{
+    private static readonly string[] Small = ["--rounds", "2", "--steps", "3", "--threads", "1"];
+    private readonly Workplace _place = new();
+
+    public void Dispose() => _place.Dispose();
+
+    [Fact]
+    public async Task Engine_Json_IsOneDocumentWithEverySample()
+    {
+        var run = (await RunAsync("--prefill", "100,300", "--contexts", "20,2048", "--batches", "1,3", "--json", "--model-id", "mine")).Succeeded();
+        var result = run.Result;
+        Assert.Single(run.Output.TrimEnd('\n').Split('\n'));
+        Assert.Equal(
+            ["started", "machine", "model", "dtype", "threads", "rounds", "steps", "numerics", "exact", "readBytesPerSecond", "gemmFlopsPerSecond", "rows", "leftOut"],
+            result.AsObject().Select(field => field.Key));
+        Assert.Equal(["cpu", "processors", "loadBefore", "loadAfter"], result["machine"]?.AsObject().Select(field => field.Key));
+        Assert.Equal(("mine", "float32", 1, 2, 3), ((string?)result["model"], (string?)result["dtype"], (int?)result["threads"], (int?)result["rounds"], (int?)result["steps"]));
+        Assert.Equal(32, ((string?)result["numerics"])?.Length);
+        Assert.Equal(
+            ["prefill 100 1 false", "prefill 300 1 false", "one-step 300 1 false", "decode 20 1 false", "decode 20 3 false", "decode 1500 16 true", "decode 1500 16 false"],
+            Rows(result["rows"]));
+        Assert.All(List(result["rows"]), row =>
+        {
+            Assert.Equal(["work", "tokens", "asks", "shared", "seconds", "floorSeconds", "floor", "ratio"], row.AsObject().Select(field => field.Key));
+            AssertSamples(row["seconds"]);
+            AssertSamples(row["floorSeconds"]);
+            Assert.True((double?)row["ratio"]?["minima"] > 0 && (double?)row["ratio"]?["medians"] > 0);
+        });
+        AssertSamples(result["readBytesPerSecond"]);
+        AssertSamples(result["gemmFlopsPerSecond"]);
+
+        // A page is one step anyway; 2,048 tokens and an answer are more than the window.
+        Assert.Equal(["one-step 100 1 false", "decode 2048 1 false", "decode 2048 3 false"], Rows(result["leftOut"]));
+        Assert.Contains("2048", (string?)List(result["leftOut"])[1]["reason"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Engine_WithoutJson_IsATable()
+    {
+        var run = await RunAsync("--prefill", "64", "--contexts", "16,4096", "--batches", "2", "--works", "prefill,decode", "--dtype", "bfloat16");
+        Assert.True(run.ExitCode == 0, run.Errors);
+        var lines = run.Output.TrimEnd('\n').Split('\n');
+        Assert.StartsWith("ledger-4m-bfloat16, bfloat16, 1 threads on ", lines[0], StringComparison.Ordinal);
+        Assert.Contains(lines, line => line.StartsWith("prefill, 64 tokens ", StringComparison.Ordinal));
+        Assert.Contains(lines, line => line.StartsWith("decode step, 2 asks, contexts 16 ", StringComparison.Ordinal));
+        Assert.DoesNotContain(lines, line => line.Contains("one step", StringComparison.Ordinal) || line.Contains("16 asks", StringComparison.Ordinal));
+        Assert.StartsWith("left out: decode step, 2 asks, contexts 4096. ", lines[^1], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(2, "InvalidArgument", "'x'", "--prefill", "64,x")]
+    [InlineData(2, "InvalidArgument", "'0'", "--contexts", "0")]
+    [InlineData(2, "InvalidArgument", "''", "--batches", "1,,2")]
+    [InlineData(2, "InvalidArgument", "''", "--batches", "")]
+    [InlineData(2, "InvalidArgument", "'-1'", "--batches=-1")]
+    [InlineData(2, "InvalidArgument", "'fly'", "--works", "prefill,fly")]
+    [InlineData(2, "InvalidArgument", "--rounds is 0", "--rounds", "0")]
+    [InlineData(2, "InvalidArgument", "--steps is -3", "--steps=-3")]
+    [InlineData(2, "InvalidArgument", "--threads is 0", "--threads", "0")]
+    [InlineData(4, "RequestTooLarge", "GB", "--contexts", "2000", "--batches", "65536")]
+    public async Task Engine_BadSizes_AreRefused(int exitCode, string code, string named, params string[] arguments) =>
+        (await _place.RunAsync(["bench", "engine", Workplace.SampleModel, "--json", .. arguments])).Refused(exitCode, code, named);
+
+    [Fact]
+    public async Task Engine_NoSuchModel_IsRefused() =>
+        (await _place.RunAsync("bench", "engine", "/no/such/folder", "--json")).Refused(3, "ModelNotFound", "/no/such/folder");
+
+    private Task<CommandRun> RunAsync(params string[] arguments) => _place.RunAsync(["bench", "engine", Workplace.SampleModel, .. Small, .. arguments]);
+
+    private static List<JsonNode> List(JsonNode? list) => [.. (list?.AsArray() ?? []).OfType<JsonNode>()];
+
+    private static IEnumerable<string> Rows(JsonNode? rows) => List(rows).Select(row => $"{row["work"]} {row["tokens"]} {row["asks"]} {row["shared"]}");
+
+    private static void AssertSamples(JsonNode? samples) => Assert.Equal([true, true], List(samples).Select(sample => (double)sample > 0));
+}
