@@ -17,7 +17,7 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
 {
     private const int Outputs = 4;  // of a tile
     private const int CacheLine = 64;
-    private const int AheadTokens = 16; // of a run that is about to be read
+    private const int AheadTokens = 64; // of a run that is about to be read
     private const int SoftmaxTokens = 64; // scores that one softmax step takes; cut from the start of a run, so they are the same for all rows
 
     public override string InstructionSet { get; } = typeof(TLanes).Name switch

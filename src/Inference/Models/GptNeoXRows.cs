@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Granary.Inference.Checkpoints;
 using Granary.Inference.Kernels;
 
@@ -97,11 +98,14 @@ internal sealed unsafe class GptNeoXRows : IRowModel
 
     private (int First, int End) Range(int outputs, int chunk) => (chunk * ChunkSize(outputs), Math.Min(outputs, (chunk + 1) * ChunkSize(outputs)));
 
+    // Heads of a sequence lie side by side in memory, which one thread reads better; but all threads need work.
+    private int HeadsOfATask => _batch.Groups >= _team.Threads * ChunksOfAThread ? _config.Heads : 1;
+
     private void RunLayer()
     {
         ForRows(_normalizeRow);
         _team.Run(Chunks(3 * Hidden) + (_config.ParallelResidual ? Chunks(Inner) : 0), _projectChunk);
-        _team.Run(_batch.Groups * _config.Heads, _attendTask);
+        _team.Run(_batch.Groups * _config.Heads / HeadsOfATask, _attendTask);
         if (_kernels.Packs)
         {
             ForRows(_packRow);
@@ -187,10 +191,19 @@ internal sealed unsafe class GptNeoXRows : IRowModel
         }
     }
 
-    // One head of one group of rows: rotates, keeps keys and values, attends.
     private void AttendTask(int task)
     {
-        var (group, head) = (task / _config.Heads, task % _config.Heads);
+        var heads = HeadsOfATask;
+        var (group, first) = (task * heads / _config.Heads, task * heads % _config.Heads);
+        for (var head = first; head < first + heads; head++)
+        {
+            AttendHead(group, head, isLast: head == first + heads - 1);
+        }
+    }
+
+    // One head of one group of rows: rotates, keeps keys and values, attends.
+    private void AttendHead(int group, int head, bool isLast)
+    {
         var (first, end) = _batch.RowsOf(group);
         for (var place = first; place < end; place++)
         {
@@ -204,6 +217,11 @@ internal sealed unsafe class GptNeoXRows : IRowModel
             {
                 Attend(place, Math.Min(RowKernels.MaxAttendedRows, end - place), head, kv, run.Count);
             }
+        }
+
+        if (!isLast && _batch.SharedRuns(group) is [var next, ..])
+        {
+            _kernels.Prefetch(KvAddress.Of(_config, next.Memory, _layerIndex, head + 1, next.Offset, _kernels.ElementBytes).Keys, next.Count, _config.HeadDim);
         }
 
         for (var place = first; place < end; place++)
@@ -274,10 +292,9 @@ internal sealed unsafe class GptNeoXRows : IRowModel
     {
         for (var row = 0; row < _batch.Rows; row++)
         {
-            for (var index = ((long)row * Hidden) + first; index < ((long)row * Hidden) + end; index++)
-            {
-                rows[index] += added[index];
-            }
+            var at = ((long)row * Hidden) + first;
+            var sums = new Span<float>(rows + at, end - first);
+            TensorPrimitives.Add(sums, new ReadOnlySpan<float>(added + at, end - first), sums);
         }
     }
 
