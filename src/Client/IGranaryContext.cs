@@ -14,6 +14,12 @@ public interface IGranaryContext
     /// <returns>Progress; the last element has the result.</returns>
     IAsyncEnumerable<ContextProgress> CreateAsync(CreateContextRequest request, CancellationToken cancellationToken = default);
 
+    /// <summary>Puts tokens behind the context's own: its next version. Asks that run end on the version that they began with.</summary>
+    /// <param name="request">What is added.</param>
+    /// <param name="cancellationToken">Cancels, up to the commit.</param>
+    /// <returns>Progress; the last element has the result.</returns>
+    IAsyncEnumerable<ContextProgress> AppendAsync(AppendRequest request, CancellationToken cancellationToken = default);
+
     /// <summary>Describes the context.</summary>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>Its description.</returns>

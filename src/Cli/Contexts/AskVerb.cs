@@ -23,8 +23,9 @@ internal static class AskVerb
         plan.AcceptOnlyFromAmong("auto", "load", "recompute");
         var explain = new Option<bool>("--explain") { Description = "Say where the context's tokens came from, and why." };
         var ifVersion = new Option<long?>("--if-version") { Description = "The only version that may answer." };
+        var keep = new Option<bool>("--keep") { Description = "Make prompt and answer, its last token included, the context's next version." };
         var stream = new Option<bool>("--stream") { Description = "Print tokens as they come." };
-        var command = verbs.Verb("ask", "Answers a prompt put after a context.", RunAsync, [name, .. input.Symbols, plan, explain, ifVersion, stream]);
+        var command = verbs.Verb("ask", "Answers a prompt put after a context.", RunAsync, [name, .. input.Symbols, plan, explain, keep, ifVersion, stream]);
         model.AddTo(command);
         generation.AddTo(command);
         return command;
@@ -38,6 +39,7 @@ internal static class AskVerb
                 Options = generation.Read(arguments),
                 Plan = Enum.Parse<PlanChoice>(arguments.GetRequiredValue(plan), ignoreCase: true),
                 IfVersion = arguments.GetValue(ifVersion),
+                Keep = arguments.GetValue(keep),
             };
             await using var named = await NamedContext.OpenAsync(invocation, name, model, cancellationToken);
             return await AnswerPrinter.PrintAsync(invocation, named.Context.AskAsync(request, cancellationToken), arguments.GetValue(stream), arguments.GetValue(explain));

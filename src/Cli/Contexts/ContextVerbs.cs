@@ -11,6 +11,7 @@ internal static class ContextVerbs
     public static Command Create(VerbHost verbs) => new("context", "Contexts: texts whose KV cache is computed once and kept.")
     {
         CreateVerb.Create(verbs),
+        AppendVerb.Create(verbs),
         ListVerb.Create(verbs),
         ShowVerb.Create(verbs),
         AskVerb.Create(verbs),

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using Granary.Cli.Arguments;
 using Granary.Cli.Documents;
-using Granary.Cli.Terminals;
 using Granary.Contexts;
 using Granary.Errors;
 
@@ -47,21 +46,7 @@ internal static class CreateVerb
             Naming.Names.Check("context", arguments.GetRequiredValue(name));
             await using var session = await invocation.OpenAsync(reference, cancellationToken);
             var context = session.Client.Context(reference.Id, arguments.GetRequiredValue(name), invocation.Settings.Tenant);
-            var created = await ProgressReport.RunAsync(invocation.Terminal, $"context {context.Id.Name}", async report =>
-            {
-                ContextCreated? result = null;
-                await foreach (var progress in context.CreateAsync(request, cancellationToken))
-                {
-                    report(progress.DoneTokens, progress.TotalTokens);
-                    result = progress.Result ?? result;
-                    if (invocation.Json && arguments.GetValue(stream))
-                    {
-                        invocation.WriteJson(ContextProgressEvent.Of(progress));
-                    }
-                }
-
-                return result ?? throw new GranaryException(ErrorCodes.Unavailable, $"Creating '{context.Id}' ended without a result.", "Run it again: what was accepted goes on.");
-            });
+            var created = await StoringProgress.RunAsync(invocation, context.Id, context.CreateAsync(request, cancellationToken), arguments.GetValue(stream));
             invocation.WriteResult(CreatedDocument.Of(created), terminal => terminal.Out.WriteLine(Summary(created)));
             return 0;
         }

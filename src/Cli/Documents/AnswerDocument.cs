@@ -22,7 +22,8 @@ internal sealed record AnswerDocument(
     double FirstTokenSeconds,
     AnswerPlan Plan,
     string? Seam,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? VersionAgeSeconds)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? VersionAgeSeconds,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? KeptVersion)
 {
     /// <summary>Makes the document of an answer.</summary>
     /// <param name="answer">The answer.</param>
@@ -43,7 +44,8 @@ internal sealed record AnswerDocument(
         answer.FirstTokenSeconds,
         answer.Plan,
         answer.Seam,
-        answer.VersionAgeSeconds);
+        answer.VersionAgeSeconds,
+        answer.KeptVersion);
 
     /// <summary>Makes the line of a data set's question: the answer, or why there is none, with item, question and right answers in front.</summary>
     /// <param name="answer">The answered question.</param>

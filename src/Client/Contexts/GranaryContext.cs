@@ -20,6 +20,13 @@ internal sealed class GranaryContext(IGrainFactory grains, GrainCalls calls, Con
     }
 
     /// <inheritdoc/>
+    public IAsyncEnumerable<ContextProgress> AppendAsync(AppendRequest request, CancellationToken cancellationToken)
+    {
+        RequestSize.Check("addition", request.Input);
+        return GrainCalls.StreamAsync(token => _grain.AppendAsync(request, token), cancellationToken);
+    }
+
+    /// <inheritdoc/>
     public Task<ContextDescription> GetAsync(CancellationToken cancellationToken) => calls.ReadAsync(_grain.GetAsync, cancellationToken);
 
     /// <inheritdoc/>

@@ -68,4 +68,8 @@ public sealed record Answer
     /// <summary>Gets how old the manifest check was, where the store did not answer.</summary>
     [Id(15)]
     public double? VersionAgeSeconds { get; init; }
+
+    /// <summary>Gets the version that prompt and answer became, durable by now; <see langword="null"/> where they were not to be kept.</summary>
+    [Id(16)]
+    public long? KeptVersion { get; init; }
 }

@@ -24,4 +24,12 @@ public sealed record AskRequest
     /// <summary>Gets whether the ask yields to interactive ones, as when a data set is asked.</summary>
     [Id(4)]
     public bool Batch { get; init; }
+
+    /// <summary>Gets whether prompt and answer become the context's next version, in one step after the last token.</summary>
+    /// <remarks>
+    /// All decoded ids are kept, the one that ended the answer included. Where another version came in between, the stream ends with
+    /// <see cref="Errors.ErrorCodes.ContextConflict"/> and nothing is kept; a cancelled ask keeps nothing.
+    /// </remarks>
+    [Id(5)]
+    public bool Keep { get; init; }
 }

@@ -15,6 +15,13 @@ public interface IContextGrain : IGrainWithStringKey
     [Alias("Create")]
     IAsyncEnumerable<ContextProgress> CreateAsync(CreateContextRequest request, CancellationToken cancellationToken = default);
 
+    /// <summary>Puts tokens behind the context's own: version n + 1. Asks that run end on version n; until the new one is durable, others start on it.</summary>
+    /// <param name="request">What is added.</param>
+    /// <param name="cancellationToken">Cancels, up to the commit.</param>
+    /// <returns>Progress; the last element has the result.</returns>
+    [Alias("Append")]
+    IAsyncEnumerable<ContextProgress> AppendAsync(AppendRequest request, CancellationToken cancellationToken = default);
+
     /// <summary>Describes the context.</summary>
     /// <returns>Its description.</returns>
     [Alias("Get")]

@@ -4,6 +4,7 @@ using Granary.Errors;
 using Granary.Grains.Errors;
 using Granary.Grains.Residency;
 using Granary.Inference.Pages;
+using Granary.Storage.Manifests;
 
 namespace Granary.Grains.Contexts;
 
@@ -26,18 +27,9 @@ internal sealed partial class ContextGrain
         var arrived = time.GetTimestamp();
         TokenLimits.CheckOptions(request.Options, Model);
         var prompt = await ReadAsync("prompt", request.Prompt);
-        var manifest = (await RequireAsync(cancellationToken)).Manifest;
+        var (manifest, newTokens, admitted) = await AdmitAsync(request, prompt.Length, cancellationToken);
+        using var grant = admitted;
         var uncheckedFor = _uncheckedFor;
-        if (request.IfVersion is { } wanted && wanted != manifest.Version)
-        {
-            throw new GranaryException(ErrorCodes.ContextConflict, $"'{Key}' is at version {manifest.Version}, not {wanted}.", "Read the context again and decide anew.");
-        }
-
-        var newTokens = TokenLimits.NewTokens(manifest.TokenIds.Length, prompt.Length, request.Options, Model);
-        var tailBytes = Model.Loaded.Layout.BytesPerToken * (prompt.Length + newTokens);
-        using var grant = request.Plan == PlanChoice.Recompute
-            ? await ComputePrivatelyAsync(await ChainOfAsync(manifest, cancellationToken), tailBytes, isPrivate: true, request.Batch, "recompute was asked for", cancellationToken)
-            : await GrantAsync(manifest, tailBytes, request.Batch, cancellationToken);
         var answering = new Answering(Model, Worker, registry, time)
         {
             Context = manifest,
@@ -50,11 +42,50 @@ internal sealed partial class ContextGrain
             FindSeam = () => FindSeam(manifest.TokenIds, request.Prompt, prompt),
             ManifestAge = uncheckedFor,
         };
+        Answer? whole = null;
         await foreach (var part in answering.RunAsync(grant, cancellationToken))
         {
-            yield return part;
+            whole = part.Answer;
+            if (whole is null || !request.Keep)
+            {
+                yield return part;
+            }
+        }
+
+        if (request.Keep && whole is { } answer)
+        {
+            grant.Dispose(); // the new version is admitted by itself: nothing is held while bytes are waited for
+            int[] turn = [.. prompt, .. answer.TokenIds];
+            var kept = await Grow(turn, manifest.Version, request.Batch).JoinAsync(cancellationToken);
+            yield return new AnswerPart(null, answer with { KeptVersion = kept.Context.Version });
         }
     }
+
+    // A version that appears while bytes are waited for is answered instead, unless one version alone may answer.
+    private async Task<(ContextManifest Manifest, int NewTokens, PageGrant Grant)> AdmitAsync(AskRequest request, int promptTokens, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var manifest = (await RequireAsync(cancellationToken)).Manifest;
+            RefuseOtherVersion(manifest, request.IfVersion);
+            var newTokens = TokenLimits.NewTokens(manifest.TokenIds.Length, promptTokens, request.Options, Model);
+            var tailBytes = Model.Loaded.Layout.BytesPerToken * (promptTokens + newTokens);
+            try
+            {
+                var grant = request.Plan == PlanChoice.Recompute
+                    ? await ComputePrivatelyAsync(await ChainOfAsync(manifest, cancellationToken), tailBytes, isPrivate: true, request.Batch, "recompute was asked for", cancellationToken)
+                    : await GrantAsync(manifest, tailBytes, request.Batch, cancellationToken);
+                return (manifest, newTokens, grant);
+            }
+            catch (GranaryException e) when (e.Code == ErrorCodes.ContextConflict && HasGrown(manifest))
+            {
+                // Each time round a version was committed: it ends when the context stops growing.
+            }
+        }
+    }
+
+    private bool HasGrown(ContextManifest manifest) =>
+        Alive(_stored)?.Manifest is { } current && current.Incarnation == manifest.Incarnation && current.Version > manifest.Version;
 
     private async IAsyncEnumerable<AnswerPart> GenerateStreamAsync(GenerateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -158,7 +158,9 @@ internal sealed partial class ContextGrain(
         return Alive(_stored);
     }
 
-    private async Task<StoredManifest> RequireAsync(CancellationToken cancellationToken) => await LoadAsync(cancellationToken) ?? throw new GranaryException(
+    private async Task<StoredManifest> RequireAsync(CancellationToken cancellationToken) => await LoadAsync(cancellationToken) ?? throw NotFound();
+
+    private GranaryException NotFound() => new(
         ErrorCodes.ContextNotFound, $"There is no context '{Key}'.", "Create it first; granary context list shows what there is.");
 
     private bool IsCurrent(ContextManifest manifest) =>

@@ -65,6 +65,19 @@ internal static class TokenLimits
         return (ids[^kept..], ids.Length - kept);
     }
 
+    /// <summary>Checks that a context that grows stays within the window.</summary>
+    /// <param name="tokens">Tokens of the grown context.</param>
+    /// <param name="model">Its model.</param>
+    public static void CheckWindow(int tokens, ServedModel model)
+    {
+        var window = model.Loaded.Config.Window;
+        if (tokens > window)
+        {
+            throw new GranaryException(
+                ErrorCodes.ContextWindowExceeded, $"The context would have {tokens} tokens, the window of '{model.Id}' is {window}.", "Append less, or go on in a new context.");
+        }
+    }
+
     /// <summary>Gets the most tokens that an answer may have.</summary>
     public static int NewTokens(int contextTokens, int promptTokens, GenerationOptions options, ServedModel model)
     {

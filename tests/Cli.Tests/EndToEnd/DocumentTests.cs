@@ -63,6 +63,25 @@ public sealed class DocumentTests(SharedSilo silo) : IClassFixture<SharedSilo>
     }
 
     [Fact]
+    public async Task Append_AndAskKeep_PrintTheNextVersionsAndRefuseAnOldOne()
+    {
+        (await silo.RunAsync("context", "create", "grows", "--model", Workplace.SampleModel, "--text", "The herd of Kelwick is horses.")).Succeeded();
+        var grown = (await silo.RunAsync("context", "append", "grows", "--model", Workplace.SampleModel, "--text", " The mayor of Aldwick is Clara.", "--if-version", "1")).Succeeded().Result;
+        Assert.Equal(ContextKeys, Keys(grown).Take(ContextKeys.Length));
+        Assert.Equal(2, (long?)grown["version"]);
+
+        var answer = (await AskAsync("grows", "--max-new-tokens", "3", "--ignore-eos", "--keep", "--if-version", "2")).Succeeded().Result;
+        Assert.Equal((2L, 3L), ((long?)answer["version"] ?? 0, (long?)answer["keptVersion"] ?? 0));
+        var shown = (await silo.RunAsync("context", "show", "grows", "--model", Workplace.SampleModel)).Succeeded().Result;
+        Assert.Equal((int?)grown["tokens"] + (int?)answer["usage"]?["promptTokens"] + 3, (int?)shown["tokens"]);
+
+        (await silo.RunAsync("context", "append", "grows", "--model", Workplace.SampleModel, "--tokens", "5", "--if-version", "2")).Refused(5, "ContextConflict", "version 3");
+        (await AskAsync("grows", "--max-new-tokens", "1", "--keep", "--if-version", "1")).Refused(5, "ContextConflict", "version 3");
+        (await silo.RunAsync("context", "append", "grows", "--model", Workplace.SampleModel, "--text", "")).Refused(2, "EmptyInput", "empty");
+        (await silo.RunAsync("context", "append", "nobody", "--model", Workplace.SampleModel, "--tokens", "5")).Refused(3, "ContextNotFound", "nobody");
+    }
+
+    [Fact]
     public async Task Help_IsZero() => Assert.Equal(0, (await silo.RunAsync("context", "--help")).ExitCode);
 
     private static IEnumerable<string> Keys(JsonNode? document) => document?.AsObject().Select(field => field.Key) ?? [];

@@ -104,9 +104,4 @@ public sealed class ContextLifeTests(OneSilo silo) : IClassFixture<OneSilo>
             Assert.All(created, static one => Assert.Equal(("stored", 300), (one.Context.State, one.Context.Tokens)));
         }
     }
-
-    private sealed class SecondSilo(IObjectStore store) : OneSilo
-    {
-        public override IObjectStore Store => store;
-    }
 }

@@ -26,6 +26,9 @@ public class OneSilo : IAsyncLifetime
     /// <summary>Gets the KV budget; <see langword="null"/> for the default.</summary>
     protected virtual long? BudgetBytes => null;
 
+    /// <summary>Gets what the sample model runs in.</summary>
+    protected virtual string Dtype => "float32";
+
     public IGrainFactory Grains => _cluster!.Client;
 
     internal KvRegistry Registry => Services.GetRequiredService<KvRegistry>();
@@ -48,7 +51,7 @@ public class OneSilo : IAsyncLifetime
         _cluster = builder.Build();
         await _cluster.DeployAsync();
         await Services.GetRequiredService<SiloModels>().LoadAsync(
-            Model, Path.Combine(Repository.Root, "models", Model), "float32", TestContext.Current.CancellationToken);
+            Model, Path.Combine(Repository.Root, "models", Model), Dtype, TestContext.Current.CancellationToken);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,0 +1,120 @@
+using Granary.Contexts;
+using Granary.Grains.Tests.Hosting;
+
+namespace Granary.Grains.Tests.HistoryIndependence;
+
+/// <summary>What a context answers through silos depends on its ids and the options alone: the engine's harness once more (DESIGN §3).</summary>
+/// <remarks>GRANARY_SOAK=1 (<c>./dev soak</c> for the engine's) decodes 48 tokens an ask instead of 8.</remarks>
+[Collection("Engine")]
+public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixture<OneSilo>, IClassFixture<HalfSilo>
+{
+    private static readonly int NewTokens = Environment.GetEnvironmentVariable("GRANARY_SOAK") == "1" ? 48 : 8;
+    private static readonly TokenInput Prompt = TokenInput.OfTokens(11, 12, 13, 14, 15, 16, 17);
+
+    public static TheoryData<int, bool> Contexts()
+    {
+        var data = new TheoryData<int, bool>();
+        foreach (var tokens in (int[])[1, 3, 255, 256, 257, 511, 513, 1500])
+        {
+            data.Add(tokens, false);
+            data.Add(tokens, true);
+        }
+
+        return data;
+    }
+
+    [Theory, MemberData(nameof(Contexts))]
+    public async Task Ask_WhateverHappenedBefore_SameIdsAndBits(int tokens, bool isHalf)
+    {
+        OneSilo host = isHalf ? half : silo;
+        var ids = OneSilo.Ids(tokens, 1000 + tokens);
+        foreach (var options in (GenerationOptions[])
+            [
+                new() { MaxNewTokens = NewTokens, IgnoreEos = true, LogProbabilities = true },
+                new() { MaxNewTokens = NewTokens, IgnoreEos = true, LogProbabilities = true, Temperature = 0.8, Seed = 7 },
+            ])
+        {
+            var name = $"history-{tokens}-{options.Temperature > 0}";
+            var request = new AskRequest { Prompt = Prompt, Options = options };
+            var without = await OneSilo.EndAsync(host.Nameless().GenerateAsync(
+                new GenerateRequest { Context = TokenInput.OfTokens(ids), Prompt = Prompt, Options = options, NoCache = true }));
+            var context = host.Context(name);
+            await OneSilo.CreateAsync(context, TokenInput.OfTokens(ids));
+            AssertSame(without, await OneSilo.EndAsync(context.AskAsync(request)));
+            AssertSame(without, await AmongOthersAsync(host, context, request));
+            AssertSame(without, await BesideACreationAsync(host, context, request, seed: tokens + (options.Temperature > 0 ? 1 : 0)));
+            await context.EvictAsync();
+            AssertSame(without, await OneSilo.EndAsync(context.AskAsync(request)));
+            AssertSame(without, await GrownAndKeptAsync(host, name, ids, request));
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Ask_OnAnotherSiloOfTheStore_SameIdsAndBits(bool isHalf)
+    {
+        OneSilo host = isHalf ? half : silo;
+        await using OneSilo other = isHalf ? new HalfSilo(host.Store) : new SecondSilo(host.Store);
+        await other.InitializeAsync();
+        var request = new AskRequest { Prompt = Prompt, Options = new() { MaxNewTokens = NewTokens, IgnoreEos = true, LogProbabilities = true, Temperature = 0.8, Seed = 7 } };
+        foreach (var tokens in (int[])[3, 257, 513])
+        {
+            await OneSilo.CreateAsync(host.Context($"there-{tokens}"), TokenInput.OfTokens(OneSilo.Ids(tokens, tokens)));
+            var here = await OneSilo.EndAsync(host.Context($"there-{tokens}").AskAsync(request));
+            var there = await OneSilo.EndAsync(other.Context($"there-{tokens}").AskAsync(request));
+            Assert.Equal(tokens, there.Usage.RestoredTokens);
+            AssertSame(here, there);
+        }
+    }
+
+    private static async Task<Answer> AmongOthersAsync(OneSilo host, IContextGrain context, AskRequest request)
+    {
+        var others = Enumerable.Range(1, 15).Select(number => OneSilo.EndAsync(host.Nameless().GenerateAsync(new GenerateRequest
+        {
+            Context = TokenInput.OfTokens(OneSilo.Ids(number * 9, number)),
+            Prompt = TokenInput.OfTokens(OneSilo.Ids(number, 50 + number)),
+            Options = request.Options,
+        }))).ToArray();
+        var answer = await OneSilo.EndAsync(context.AskAsync(request));
+        await Task.WhenAll(others);
+        return answer;
+    }
+
+    private static async Task<Answer> BesideACreationAsync(OneSilo host, IContextGrain context, AskRequest request, int seed)
+    {
+        var creation = OneSilo.CreateAsync(host.Context($"beside-{seed}"), TokenInput.OfTokens(OneSilo.Ids(1500, 5000 + seed)));
+        var answer = await OneSilo.EndAsync(context.AskAsync(request));
+        await creation;
+        return answer;
+    }
+
+    // A context that came together by a kept answer and an append. What is decoded is not ours to choose, so its reference is made of the ids that came out.
+    private static async Task<Answer> GrownAndKeptAsync(OneSilo host, string name, int[] ids, AskRequest request)
+    {
+        if (ids.Length < 3)
+        {
+            return await OneSilo.EndAsync(host.Context(name).AskAsync(request));
+        }
+
+        var grown = host.Context($"{name}-grown");
+        await OneSilo.CreateAsync(grown, TokenInput.OfTokens(ids[..(ids.Length / 2)]));
+        var kept = await OneSilo.EndAsync(grown.AskAsync(request with { Keep = true }));
+        await foreach (var progress in grown.AppendAsync(new AppendRequest { Input = TokenInput.OfTokens(ids[(ids.Length / 2)..]) }, TestContext.Current.CancellationToken))
+        {
+            Assert.True(progress.DoneTokens <= progress.TotalTokens);
+        }
+
+        int[] all = [.. ids[..(ids.Length / 2)], .. Prompt.TokenIds!, .. kept.TokenIds, .. ids[(ids.Length / 2)..]];
+        var reference = await OneSilo.EndAsync(host.Nameless().GenerateAsync(
+            new GenerateRequest { Context = TokenInput.OfTokens(all), Prompt = Prompt, Options = request.Options, NoCache = true }));
+        AssertSame(reference, await OneSilo.EndAsync(grown.AskAsync(request)));
+        return await OneSilo.EndAsync(host.Context(name).AskAsync(request));
+    }
+
+    private static void AssertSame(Answer expected, Answer actual)
+    {
+        Assert.Equal(expected.TokenIds, actual.TokenIds);
+        Assert.Equal(expected.LogProbabilities!.Select(BitConverter.DoubleToInt64Bits), actual.LogProbabilities!.Select(BitConverter.DoubleToInt64Bits));
+    }
+}
