@@ -116,6 +116,11 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
             }.ToAsyncEnumerable();
         }
 
+        public IAsyncEnumerable<ContextProgress> AppendAsync(AppendRequest request, CancellationToken cancellationToken) => new ContextProgress[]
+        {
+            new(ContextStage.Stored, 4, 4, new ContextCreated(Faq with { Version = 2 }, false, 4, 0, 42, 0.1)),
+        }.ToAsyncEnumerable();
+
         public Task<ContextDescription> GetAsync(CancellationToken cancellationToken) => Task.FromResult(Faq);
 
         public IAsyncEnumerable<AnswerPart> AskAsync(AskRequest request, CancellationToken cancellationToken)
