@@ -41,7 +41,10 @@ internal sealed record ModelInfoDocument(
     string Fingerprint,
     string? TokenizerDigest,
     NumericsDocument Numerics,
-    long KvBytesPerToken);
+    long KvBytesPerToken,
+    long DeviceWeightBytes,
+    long WorkspaceBytes,
+    double LoadSeconds);
 
 /// <summary>The numbers of a model's config.</summary>
 internal sealed record ModelConfigDocument(

@@ -37,7 +37,10 @@ internal static class ModelInfoVerb
                 local.Model.Fingerprint,
                 tokenizer?.Digest,
                 new NumericsDocument(numerics.Id, numerics.Exact, numerics.Parts),
-                KvLayout.Of(config, reference.KvDtype).BytesPerToken);
+                KvLayout.Of(config, reference.KvDtype).BytesPerToken,
+                local.Model.WeightBytes,
+                local.Model.WorkspaceBytes,
+                local.Model.LoadTime.TotalSeconds);
             invocation.WriteResult(document, terminal => Show(terminal, document));
             return 0;
         }
@@ -75,6 +78,7 @@ internal static class ModelInfoVerb
         terminal.Out.WriteLine($"folder       {info.Folder}");
         terminal.Out.WriteLine($"shape        {config.ModelType}, {config.Layers} layers, hidden {config.HiddenSize}, {config.Heads} heads of {config.HeadDim} ({config.RotaryDimensions} rotary), vocabulary {config.VocabularySize}, window {config.Window}");
         terminal.Out.WriteLine($"weights      {ByteSizes.Show(info.WeightBytes)}, run in {info.Dtype}");
+        terminal.Out.WriteLine($"memory       {ByteSizes.Show(info.DeviceWeightBytes)} of weights and {ByteSizes.Show(info.WorkspaceBytes)} of working memory, loaded in {info.LoadSeconds:0.00} s");
         terminal.Out.WriteLine($"KV           {ByteSizes.Show(info.KvBytesPerToken)} a token");
         terminal.Out.WriteLine($"fingerprint  {info.Fingerprint}");
         terminal.Out.WriteLine($"tokenizer    {info.TokenizerDigest ?? "none: token ids only"}");

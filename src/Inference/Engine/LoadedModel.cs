@@ -44,6 +44,10 @@ public sealed class LoadedModel
     /// <summary>Gets the bytes of the weights as the device holds them.</summary>
     public long WeightBytes => _model.WeightBytes;
 
+    /// <summary>Gets the bytes that the kernels hold beside the weights, which they use where they are: norms and biases in float32, tables, working memory.</summary>
+    /// <value>Grows with the longest step that was run, to that of a page.</value>
+    public long WorkspaceBytes => _model.Rows?.WorkspaceBytes ?? 0;
+
     /// <summary>Gets how long loading took.</summary>
     public TimeSpan LoadTime { get; }
 
