@@ -158,7 +158,7 @@ public sealed class CommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("context", "ask", "faq", "P", "--model", "m", "--keep")]
+    [InlineData("context", "ask", "faq", "P", "--model", "m", "--if-version=now")]
     [InlineData("context", "fork", "faq")]
     [InlineData("context")]
     [InlineData("nothing")]
