@@ -14,7 +14,8 @@ using Orleans.Concurrency;
 namespace Granary.Grains.Models;
 
 /// <summary>Lists what the store and the cluster have. It reads manifests itself, so that a listing activates no context.</summary>
-[StatelessWorker, Reentrant]
+/// <remarks>No stateless worker: the next batch of a listing must reach the activation that holds its enumerator.</remarks>
+[Reentrant]
 internal sealed class CatalogGrain(
     ManifestStore manifests, ModelSpecStore specs, SiloInventory inventory, ISiloInventoryClient services, TimeProvider time) : Grain, ICatalogGrain
 {
