@@ -9,6 +9,7 @@ namespace Granary.Inference.Engine;
 /// <summary>A model on a device. Its methods queue work for the device's thread; each task ends only when nothing that was lent is touched any more.</summary>
 public sealed class LoadedModel
 {
+    private const int ContinuationsAtOnce = 16; // they share steps; more would only crowd the queue
     private readonly DeviceEngine _engine;
     private readonly ICausalModel _model;
     private readonly CheckpointSource _source;
@@ -103,7 +104,7 @@ public sealed class LoadedModel
         return await _engine.RunAsync(new GenerationRequest(_model, work with { Pages = [.. work.Pages] }, NewText(work.Options))).ConfigureAwait(false);
     }
 
-    /// <summary>Gets the log-probabilities of given tokens after a context, for several continuations at once: the context's last page is computed again once.</summary>
+    /// <summary>Gets the log-probabilities of given tokens after a context, for several continuations side by side: the context's last page is computed again once.</summary>
     /// <param name="pages">The context's complete pages, in order; at least one. The caller holds references.</param>
     /// <param name="lastPageIds">The token ids of the last page, which is computed once more for its last row.</param>
     /// <param name="continuations">The tokens to score, each continuation for itself.</param>
@@ -139,7 +140,18 @@ public sealed class LoadedModel
             KvPlan.Check(Layout, tail, start, continuation.Length - 1);
         }
 
-        return await _engine.RunAsync(new ScoreRequest(_model, [.. pages], lastPageIds, [.. continuations], [.. tails], batch, cancellationToken)).ConfigureAwait(false);
+        var firstIds = continuations.Select(static continuation => continuation[0]).ToArray();
+        var firsts = await _engine.RunAsync(new FirstTokenScoreRequest(_model, [.. pages], lastPageIds, firstIds, batch, cancellationToken)).ConfigureAwait(false);
+        var scores = firsts.Select(static first => new[] { first }).ToArray();
+        var side = new ParallelOptions { MaxDegreeOfParallelism = ContinuationsAtOnce, CancellationToken = cancellationToken };
+        await Parallel.ForEachAsync(Enumerable.Range(0, scores.Length).Where(index => continuations[index].Length > 1), side, ScoreRestAsync).ConfigureAwait(false);
+        return scores;
+
+        async ValueTask ScoreRestAsync(int index, CancellationToken ending)
+        {
+            var request = new ContinuationScoreRequest(_model, [.. pages], continuations[index], tails[index], batch, ending);
+            scores[index] = [firsts[index], .. await _engine.RunAsync(request).ConfigureAwait(false)];
+        }
     }
 
     /// <summary>Runs given tokens and gives logits and KV, for <c>granary model forward</c>.</summary>

@@ -146,6 +146,21 @@ public sealed class DeviceEngineTests(EngineFixture engine)
         }
     }
 
+    [Fact]
+    public async Task Score_ManyContinuations_HaveTheBitsOfEachAlone()
+    {
+        var model = await engine.GoldenModelAsync(Model);
+        using var context = await ContextRun.PrefillAsync(model, ExactnessTests.Ids(300, 3));
+        var continuations = Enumerable.Range(1, 40).Select(length => ExactnessTests.Ids(length, length)).ToArray();
+
+        var together = await context.ScoreAsync(continuations);
+
+        for (var index = 0; index < continuations.Length; index++)
+        {
+            Assert.Equal(await context.ScoreAsync(continuations[index]), together[index]);
+        }
+    }
+
     [Theory]
     [InlineData(new int[0], 1, "EmptyInput")]
     [InlineData(new[] { 128 }, 1, "TokenOutOfVocabulary")]
