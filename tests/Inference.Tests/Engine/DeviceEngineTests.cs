@@ -115,8 +115,18 @@ public sealed class DeviceEngineTests(EngineFixture engine)
         var model = await engine.GoldenModelAsync(Model);
         using var context = await ContextRun.PrefillAsync(model, [1, 2, 3]);
         var order = new List<char>(); // written on the device thread only
-        var batch = context.AskAsync([4], ExactnessTests.Options(200), _ => order.Add('b'), batch: true);
+        using var bothQueued = new ManualResetEventSlim();
+        var batch = context.AskAsync(
+            [4],
+            ExactnessTests.Options(200),
+            _ =>
+            {
+                order.Add('b');
+                bothQueued.Wait(TimeSpan.FromSeconds(30)); // the device thread would finish the first alone on a busy machine
+            },
+            batch: true);
         var interactive = context.AskAsync([5], ExactnessTests.Options(40), _ => order.Add('i'));
+        bothQueued.Set();
         await Task.WhenAll(batch, interactive);
 
         var last = order.LastIndexOf('i');
