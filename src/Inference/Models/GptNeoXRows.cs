@@ -24,6 +24,7 @@ internal sealed unsafe class GptNeoXRows : IRowModel
     private readonly Action<int> _projectChunk;
     private readonly Action<int> _packRow;
     private readonly Action<int> _attendTask;
+    private readonly Action<int> _keepHead;
     private readonly Action<int> _joinChunk;
     private readonly Action<int> _upChunk;
     private readonly Action<int> _downChunk;
@@ -42,7 +43,7 @@ internal sealed unsafe class GptNeoXRows : IRowModel
         _batch = new RowBatch(MaxRows);
         _layer = weights.Layers[0];
         (_normalizeRow, _projectChunk, _attendTask, _joinChunk) = (NormalizeRow, ProjectChunk, AttendTask, JoinChunk);
-        _packRow = PackRow;
+        (_packRow, _keepHead) = (PackRow, KeepHead);
         (_upChunk, _downChunk, _headChunk) = (UpChunk, DownChunk, HeadChunk);
     }
 
@@ -104,6 +105,13 @@ internal sealed unsafe class GptNeoXRows : IRowModel
     private void RunLayer()
     {
         ForRows(_normalizeRow);
+        if (_layerIndex == _weights.Layers.Length - 1 && _batch.LogitRows.Count == 0)
+        {
+            _team.Run(Chunks(3 * Hidden), _projectChunk); // nobody reads what the last layer makes of its keys and values
+            _team.Run(_config.Heads, _keepHead);
+            return;
+        }
+
         _team.Run(Chunks(3 * Hidden) + (_config.ParallelResidual ? Chunks(Inner) : 0), _projectChunk);
         _team.Run(_batch.Groups * _config.Heads / HeadsOfATask, _attendTask);
         if (_kernels.Packs)
@@ -188,6 +196,14 @@ internal sealed unsafe class GptNeoXRows : IRowModel
             {
                 _kernels.Pack(values, end - first, _space.InnerPacked + ((long)row * Inner) + first); // a chunk begins with a block
             }
+        }
+    }
+
+    private void KeepHead(int head)
+    {
+        for (var place = 0; place < _batch.Rows; place++)
+        {
+            Project(place, head);
         }
     }
 
