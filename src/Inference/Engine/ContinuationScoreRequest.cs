@@ -19,11 +19,7 @@ internal sealed class ContinuationScoreRequest : ModelRequest<double[]>
         (_pages, _continuation, _tail) = (pages, continuation, tail);
         _scores = new double[continuation.Length - 1];
         _reader = new LogitReader(model.Config.VocabularySize);
-        foreach (var page in pages)
-        {
-            Hold(page.Data);
-        }
-
+        Hold(pages);
         Hold(tail.Data);
     }
 

@@ -48,6 +48,15 @@ internal abstract class EngineRequest(bool batch, CancellationToken cancellation
         _held.Add(memory);
     }
 
+    /// <summary>Holds pages, as <see cref="Hold(KvMemory)"/> does.</summary>
+    protected void Hold(IEnumerable<KvPage> pages)
+    {
+        foreach (var page in pages)
+        {
+            Hold(page.Data);
+        }
+    }
+
     protected abstract bool Advance();
 
     protected abstract void Complete();

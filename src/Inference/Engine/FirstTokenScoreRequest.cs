@@ -26,10 +26,7 @@ internal sealed class FirstTokenScoreRequest : ModelRequest<double[]>
         Again = new KvMemory(pages[^1].Layout, pages[^1].Count, reservation: null);
         Hold(Again);
         Again.Release();
-        foreach (var page in pages)
-        {
-            Hold(page.Data);
-        }
+        Hold(pages);
     }
 
     protected override double[] Result => _scores;

@@ -30,11 +30,7 @@ internal sealed class GenerationRequest : ModelRequest<GenerationResult>
 
         _sampler = new TokenSampler(work.Options, _seen);
         _reader = new LogitReader(model.Config.VocabularySize);
-        foreach (var page in work.Pages)
-        {
-            Hold(page.Data);
-        }
-
+        Hold(work.Pages);
         Hold(work.Tail.Data);
     }
 

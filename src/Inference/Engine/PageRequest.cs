@@ -15,11 +15,7 @@ internal sealed class PageRequest : ModelRequest<TimeSpan>
         : base(model, batch, cancellationToken)
     {
         (_prefix, _page, _tokenIds) = (prefix, page, tokenIds);
-        foreach (var before in prefix)
-        {
-            Hold(before.Data);
-        }
-
+        Hold(prefix);
         Hold(page.Data);
     }
 
