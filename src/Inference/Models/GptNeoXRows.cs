@@ -57,6 +57,9 @@ internal sealed unsafe class GptNeoXRows : IRowModel
 
     private int Inner => _config.IntermediateSize;
 
+    // Nothing reads the last layer's output.
+    private bool IsKvOnly => _layerIndex == _weights.Layers.Length - 1 && _batch.LogitRows.Count == 0;
+
     public bool Takes(ModelStep step) => step.LeftPad == 0 && step.Target is not null;
 
     public bool Shares(ModelStep step) => step.TokenIds.Length <= MostRowsOfAStep && Takes(step);
@@ -105,9 +108,9 @@ internal sealed unsafe class GptNeoXRows : IRowModel
     private void RunLayer()
     {
         ForRows(_normalizeRow);
-        if (_layerIndex == _weights.Layers.Length - 1 && _batch.LogitRows.Count == 0)
+        if (IsKvOnly)
         {
-            _team.Run(Chunks(3 * Hidden), _projectChunk); // nobody reads what the last layer makes of its keys and values
+            _team.Run(Chunks(3 * Hidden), _projectChunk);
             _team.Run(_config.Heads, _keepHead);
             return;
         }
@@ -147,7 +150,10 @@ internal sealed unsafe class GptNeoXRows : IRowModel
         var hidden = _space.Hidden + ((long)row * Hidden);
         var plain = _space.Plain + ((long)row * Hidden);
         NormalizeInto(hidden, _layer.AttentionNormScale, _layer.AttentionNormBias, plain, _space.AttentionInput + ((long)row * Hidden));
-        NormalizeInto(hidden, _layer.FeedForwardNormScale, _layer.FeedForwardNormBias, plain, _space.FeedForwardInput + ((long)row * Hidden));
+        if (!IsKvOnly)
+        {
+            NormalizeInto(hidden, _layer.FeedForwardNormScale, _layer.FeedForwardNormBias, plain, _space.FeedForwardInput + ((long)row * Hidden));
+        }
     }
 
     private void NormalizeInto(float* row, float* scale, float* bias, float* plain, float* packed)
@@ -199,13 +205,7 @@ internal sealed unsafe class GptNeoXRows : IRowModel
         }
     }
 
-    private void KeepHead(int head)
-    {
-        for (var place = 0; place < _batch.Rows; place++)
-        {
-            Project(place, head);
-        }
-    }
+    private void KeepHead(int head) => Project(0, _batch.Rows, head);
 
     private void AttendTask(int task)
     {
@@ -221,11 +221,7 @@ internal sealed unsafe class GptNeoXRows : IRowModel
     private void AttendHead(int group, int head, bool isLast)
     {
         var (first, end) = _batch.RowsOf(group);
-        for (var place = first; place < end; place++)
-        {
-            Project(place, head);
-        }
-
+        Project(first, end, head);
         foreach (var run in _batch.SharedRuns(group))
         {
             var kv = KvAddress.Of(_config, run.Memory, _layerIndex, head, run.Offset, _kernels.ElementBytes);
@@ -252,6 +248,15 @@ internal sealed unsafe class GptNeoXRows : IRowModel
             }
 
             _kernels.Unpack(state + RowKernels.StateSums, _config.HeadDim, _space.Attended + ((long)row * Hidden) + (head * _config.HeadDim));
+        }
+    }
+
+    // Rotates the rows of some places, keeps their keys and values, and makes their queries ready.
+    private void Project(int first, int end, int head)
+    {
+        for (var place = first; place < end; place++)
+        {
+            Project(place, head);
         }
     }
 
