@@ -72,13 +72,13 @@ public sealed partial class DeviceEngine : IAsyncDisposable
         await _ended.Task.ConfigureAwait(false);
     }
 
-    internal async Task<TResult> RunAsync<TResult>(EngineRequest<TResult> request)
+    internal async Task<TResult> RunAsync<TResult>(EngineRequest<TResult> request, bool followsAdmitted = false)
     {
         var cancellationToken = request.CancellationToken;
         try
         {
             cancellationToken.ThrowIfCancellationRequested();
-            _queue.Add(request);
+            _queue.Add(request, followsAdmitted);
         }
         catch (Exception exception)
         {

@@ -140,8 +140,9 @@ public sealed class LoadedModel
             KvPlan.Check(Layout, tail, start, continuation.Length - 1);
         }
 
+        KvPage[] context = [.. pages];
         var firstIds = continuations.Select(static continuation => continuation[0]).ToArray();
-        var firsts = await _engine.RunAsync(new FirstTokenScoreRequest(_model, [.. pages], lastPageIds, firstIds, batch, cancellationToken)).ConfigureAwait(false);
+        var firsts = await _engine.RunAsync(new FirstTokenScoreRequest(_model, context, lastPageIds, firstIds, batch, cancellationToken)).ConfigureAwait(false);
         var scores = firsts.Select(static first => new[] { first }).ToArray();
         var side = new ParallelOptions { MaxDegreeOfParallelism = ContinuationsAtOnce, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(Enumerable.Range(0, scores.Length).Where(index => continuations[index].Length > 1), side, ScoreRestAsync).ConfigureAwait(false);
@@ -149,8 +150,8 @@ public sealed class LoadedModel
 
         async ValueTask ScoreRestAsync(int index, CancellationToken ending)
         {
-            var request = new ContinuationScoreRequest(_model, [.. pages], continuations[index], tails[index], batch, ending);
-            scores[index] = [firsts[index], .. await _engine.RunAsync(request).ConfigureAwait(false)];
+            var request = new ContinuationScoreRequest(_model, context, continuations[index], tails[index], batch, ending);
+            scores[index] = [firsts[index], .. await _engine.RunAsync(request, followsAdmitted: true).ConfigureAwait(false)];
         }
     }
 

@@ -17,8 +17,10 @@ internal sealed class WorkQueue(int capacity)
     public int Depth => Volatile.Read(ref _depth);
 
     /// <summary>Adds a request.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="followsAdmitted">Whether it goes on with work that was let in before, which a full queue must not break off midway.</param>
     /// <exception cref="Errors.InferenceException"><c>QueueFull</c> or <c>Unavailable</c>.</exception>
-    public void Add(EngineRequest request)
+    public void Add(EngineRequest request, bool followsAdmitted = false)
     {
         lock (_gate)
         {
@@ -27,7 +29,7 @@ internal sealed class WorkQueue(int capacity)
                 throw EngineErrors.Stopped();
             }
 
-            if (_depth >= capacity)
+            if (_depth >= capacity && !followsAdmitted)
             {
                 throw EngineErrors.QueueFull(capacity);
             }

@@ -227,6 +227,18 @@ public sealed class DeviceEngineTests(EngineFixture engine)
     }
 
     [Fact]
+    public async Task Score_MoreContinuationsThanTheQueueTakes_IsLetInOnceAndEnds()
+    {
+        await using var own = NewEngine(capacity: 1);
+        var model = await LoadAsync(own);
+        using var context = await ContextRun.PrefillAsync(model, [1, 2, 3]);
+        var continuations = Enumerable.Range(0, 20).Select(index => ExactnessTests.Ids(2 + (index % 3), index)).ToArray();
+        var scores = await context.ScoreAsync(continuations);
+
+        Assert.Equal(continuations.Select(continuation => continuation.Length), scores.Select(score => score.Length));
+    }
+
+    [Fact]
     public async Task Load_FolderIsMissing_SaysSo()
     {
         var refused = await Assert.ThrowsAsync<InferenceException>(() => engine.Engine.LoadAsync("/nowhere/at/all", "x", new ModelLoadOptions()));
