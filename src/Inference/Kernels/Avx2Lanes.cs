@@ -69,7 +69,7 @@ internal readonly unsafe struct Avx2Lanes : ILanes<Vector256<float>>
     public static Vector256<float> Widen(ushort* source) => (Avx2.ConvertToVector256Int32(source) << 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Transpose(float* source, nint sourceStride, float* target, nint targetStride)
+    public static void Transpose(byte* source, nint sourceStride, float* target, nint targetStride)
     {
         // Four rows at a time become four columns of each half; the halves are put in place last.
         Quad(source, sourceStride, out var a0, out var a1, out var a2, out var a3);
@@ -81,10 +81,10 @@ internal readonly unsafe struct Avx2Lanes : ILanes<Vector256<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Quad(float* source, nint stride, out Vector256<float> column0, out Vector256<float> column1, out Vector256<float> column2, out Vector256<float> column3)
+    private static void Quad(byte* source, nint stride, out Vector256<float> column0, out Vector256<float> column1, out Vector256<float> column2, out Vector256<float> column3)
     {
-        var (row0, row1) = (Vector256.Load(source), Vector256.Load(source + stride));
-        var (row2, row3) = (Vector256.Load(source + (2 * stride)), Vector256.Load(source + (3 * stride)));
+        var (row0, row1) = (Vector256.Load((float*)source), Vector256.Load((float*)(source + stride)));
+        var (row2, row3) = (Vector256.Load((float*)(source + (2 * stride))), Vector256.Load((float*)(source + (3 * stride))));
         var (low01, high01) = (Avx.UnpackLow(row0, row1).AsDouble(), Avx.UnpackHigh(row0, row1).AsDouble());
         var (low23, high23) = (Avx.UnpackLow(row2, row3).AsDouble(), Avx.UnpackHigh(row2, row3).AsDouble());
         column0 = Avx.UnpackLow(low01, low23).AsSingle();

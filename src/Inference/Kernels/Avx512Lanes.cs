@@ -68,7 +68,7 @@ internal readonly unsafe struct Avx512Lanes : ILanes<Vector512<float>>
     public static Vector512<float> Widen(ushort* source) => (Avx512F.ConvertToVector512Int32(Vector256.Load(source)) << 16).AsSingle();
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Transpose(float* source, nint sourceStride, float* target, nint targetStride)
+    public static void Transpose(byte* source, nint sourceStride, float* target, nint targetStride)
     {
         // Four rows at a time become four columns of each 128-bit part; the parts are put in place last.
         Quad(source, sourceStride, out var a0, out var a1, out var a2, out var a3);
@@ -83,10 +83,10 @@ internal readonly unsafe struct Avx512Lanes : ILanes<Vector512<float>>
 
     // Of rows r0 to r3: in each 128-bit part p, column[i] has (r0, r1, r2, r3) at column 4 p + i.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Quad(float* source, nint stride, out Vector512<float> column0, out Vector512<float> column1, out Vector512<float> column2, out Vector512<float> column3)
+    private static void Quad(byte* source, nint stride, out Vector512<float> column0, out Vector512<float> column1, out Vector512<float> column2, out Vector512<float> column3)
     {
-        var (row0, row1) = (Vector512.Load(source), Vector512.Load(source + stride));
-        var (row2, row3) = (Vector512.Load(source + (2 * stride)), Vector512.Load(source + (3 * stride)));
+        var (row0, row1) = (Vector512.Load((float*)source), Vector512.Load((float*)(source + stride)));
+        var (row2, row3) = (Vector512.Load((float*)(source + (2 * stride))), Vector512.Load((float*)(source + (3 * stride))));
         var (low01, high01) = (Avx512F.UnpackLow(row0, row1).AsDouble(), Avx512F.UnpackHigh(row0, row1).AsDouble());
         var (low23, high23) = (Avx512F.UnpackLow(row2, row3).AsDouble(), Avx512F.UnpackHigh(row2, row3).AsDouble());
         column0 = Avx512F.UnpackLow(low01, low23).AsSingle();

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Granary.Inference.Kernels;
 
 /// <summary>e^x for float32 lanes: 2^n · e^r with n = round(x / ln 2) and |r| ≤ ln 2 / 2.</summary>
@@ -15,6 +17,7 @@ internal static class ExpPolynomial
 
     /// <summary>Gets e^r.</summary>
     /// <param name="rest">r.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Of<TLanes, TVector>(TVector rest)
         where TLanes : struct, ILanes<TVector>
         where TVector : struct

@@ -44,12 +44,12 @@ internal unsafe interface ILanes<TVector>
     /// <summary>Widens <c>Count</c> bfloat16 elements, in their order.</summary>
     static abstract TVector Widen(ushort* source);
 
-    /// <summary>Turns a block of <c>Count</c> rows of <c>Count</c> values over.</summary>
+    /// <summary>Turns a block of <c>Count</c> rows of <c>Count</c> 32-bit values over, whatever they mean.</summary>
     /// <param name="source">Row r begins at <c>r · sourceStride</c>.</param>
-    /// <param name="sourceStride">Values.</param>
+    /// <param name="sourceStride">Bytes.</param>
     /// <param name="target">What was column r begins at <c>r · targetStride</c>.</param>
     /// <param name="targetStride">Values.</param>
-    static abstract void Transpose(float* source, nint sourceStride, float* target, nint targetStride);
+    static abstract void Transpose(byte* source, nint sourceStride, float* target, nint targetStride);
 
     /// <summary>Sums the lanes of each of four vectors: halves are added until four lanes are left, then neighbours, then both pairs.</summary>
     static abstract void Sum4(TVector first, TVector second, TVector third, TVector fourth, float* target);

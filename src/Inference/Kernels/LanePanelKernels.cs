@@ -13,28 +13,23 @@ internal sealed unsafe class LanePanelKernels<TLanes, TVector, TElement> : Panel
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void PackRows(byte* weight, int stride, int outputs, int width, float* panel)
     {
-        var widened = stackalloc float[TLanes.Count * TLanes.Count];
+        var elements = sizeof(float) / TElement.Bytes; // that a 32-bit value holds
         for (var group = 0; group < 2; group++)
         {
             var rows = weight + ((long)group * TLanes.Count * stride * TElement.Bytes);
             var column = panel + (group * TLanes.Count);
             var taken = Math.Clamp(outputs - (group * TLanes.Count), 0, TLanes.Count);
-            var whole = taken == TLanes.Count ? width / TLanes.Count * TLanes.Count : 0;
-            for (var start = 0; start < whole; start += TLanes.Count)
+            var whole = taken == TLanes.Count ? width / (elements * TLanes.Count) * elements * TLanes.Count : 0;
+            for (var start = 0; start < whole; start += elements * TLanes.Count)
             {
                 var target = column + ((long)start * Outputs);
-                if (TElement.Bytes == sizeof(float))
+                TLanes.Transpose(rows + ((long)start * TElement.Bytes), (nint)stride * TElement.Bytes, target, elements * Outputs);
+                for (var pair = 0; elements == 2 && pair < TLanes.Count; pair++, target += 2 * Outputs)
                 {
-                    TLanes.Transpose((float*)rows + start, stride, target, Outputs);
-                    continue;
+                    var (even, odd) = (TElement.First<TLanes, TVector>((byte*)target), TElement.Second<TLanes, TVector>((byte*)target));
+                    TLanes.Store(even, target);
+                    TLanes.Store(odd, target + Outputs);
                 }
-
-                for (var row = 0; row < TLanes.Count; row++)
-                {
-                    TLanes.Store(TElement.Load<TLanes, TVector>(rows + ((((long)row * stride) + start) * TElement.Bytes)), widened + (row * TLanes.Count));
-                }
-
-                TLanes.Transpose(widened, TLanes.Count, target, Outputs);
             }
 
             for (var index = whole; index < width; index++)

@@ -66,13 +66,13 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
         return Vector.Load(lanes);
     }
 
-    public static void Transpose(float* source, nint sourceStride, float* target, nint targetStride)
+    public static void Transpose(byte* source, nint sourceStride, float* target, nint targetStride)
     {
         for (var row = 0; row < Vector<float>.Count; row++)
         {
             for (var column = 0; column < Vector<float>.Count; column++)
             {
-                target[(column * targetStride) + row] = source[(row * sourceStride) + column];
+                target[(column * targetStride) + row] = ((float*)(source + (row * sourceStride)))[column];
             }
         }
     }
