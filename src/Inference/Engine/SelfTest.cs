@@ -5,44 +5,51 @@ using static TorchSharp.torch;
 
 namespace Granary.Inference.Engine;
 
-/// <summary>Proves on a loaded model that a sequence's bits do not depend on what runs beside it: one prompt alone, with neighbours, and beside a prefill.</summary>
+/// <summary>Proves on a loaded model that a sequence's bits do not depend on what runs beside it: one prompt alone, with neighbours, with neighbours over its own context, and beside a prefill.</summary>
 /// <remarks>Design, section 3. It runs on the device thread before the model is used; where it fails, the numerics id says so.</remarks>
 internal static class SelfTest
 {
     private const int ContextTokens = 40;
     private const int PromptTokens = 5;
     private const int DecodeSteps = 3;
+    private const int LongPromptTokens = 34; // more rows than share a step
 
     /// <summary>Runs the test.</summary>
     /// <param name="model">The model.</param>
     /// <param name="layout">Its KV's.</param>
-    /// <returns>Whether KV and logits were the same to the bit in all three settings.</returns>
+    /// <returns>Whether KV and logits were the same to the bit in all settings.</returns>
     public static bool Passes(ICausalModel model, KvLayout layout)
     {
-        if (model.Config.Window < ContextTokens + PromptTokens + DecodeSteps || layout.PageSize < ContextTokens)
+        var alone = Alone(model, layout);
+        if (model.Config.Window < ContextTokens + TailTokens || layout.PageSize < ContextTokens)
         {
-            return Alone(model, layout).AsSpan().SequenceEqual(Alone(model, layout)); // no room for neighbours of other lengths
+            return alone.AsSpan().SequenceEqual(Alone(model, layout)); // no room for neighbours of other lengths
         }
 
-        var alone = Alone(model, layout);
-        return alone.AsSpan().SequenceEqual(Beside(model, layout, neighbours: 1, prefill: false))
-            && alone.AsSpan().SequenceEqual(Beside(model, layout, neighbours: 6, prefill: false))
+        return alone.AsSpan().SequenceEqual(Beside(model, layout, neighbours: 1))
+            && alone.AsSpan().SequenceEqual(Beside(model, layout, neighbours: 6))
+            && alone.AsSpan().SequenceEqual(Beside(model, layout, neighbours: 4, sharesContext: true))
             && alone.AsSpan().SequenceEqual(Beside(model, layout, neighbours: 2, prefill: true));
     }
 
-    private static byte[] Alone(ICausalModel model, KvLayout layout) => Beside(model, layout, neighbours: 0, prefill: false);
+    private static int TailTokens => PromptTokens + DecodeSteps + LongPromptTokens;
+
+    private static byte[] Alone(ICausalModel model, KvLayout layout) => Beside(model, layout, neighbours: 0);
 
     // The bits of the tested sequence: its page, its tail and the logits of each step.
-    private static byte[] Beside(ICausalModel model, KvLayout layout, int neighbours, bool prefill)
+    private static byte[] Beside(ICausalModel model, KvLayout layout, int neighbours, bool sharesContext = false, bool prefill = false)
     {
-        var context = Math.Min(ContextTokens, Math.Max(1, Math.Min(layout.PageSize, model.Config.Window - PromptTokens - DecodeSteps)));
-        var tested = new Sequence(layout, model.Config.VocabularySize, seed: 0, context);
-        var sequences = Enumerable.Range(1, neighbours).Select(seed => new Sequence(layout, model.Config.VocabularySize, seed, 1 + (seed * 7 % context))).ToList();
+        var context = Math.Clamp(Math.Min(layout.PageSize, model.Config.Window - TailTokens), 1, ContextTokens);
+        var tail = Math.Min(TailTokens, model.Config.Window - context);
+        var tested = new Sequence(layout, model.Config.VocabularySize, seed: 0, context, tail);
+        var sequences = Enumerable.Range(1, neighbours)
+            .Select(seed => new Sequence(layout, model.Config.VocabularySize, seed, sharesContext ? context : 1 + (seed * 7 % context), tail, sharesContext ? tested : null))
+            .ToList();
         sequences.Insert(neighbours / 2, tested); // neighbours stand on both sides
         try
         {
             var bits = new MemoryStream();
-            foreach (var sequence in sequences)
+            foreach (var sequence in sequences.Where(sequence => sequence.OwnsPage))
             {
                 RunPage(model, sequence);
             }
@@ -51,13 +58,14 @@ internal static class SelfTest
             {
                 if (prefill)
                 {
-                    using var other = new Sequence(layout, model.Config.VocabularySize, seed: 100 + step, 1 + (step * 11 % context));
+                    using var other = new Sequence(layout, model.Config.VocabularySize, seed: 100 + step, 1 + (step * 11 % context), tail);
                     RunPage(model, other);
                 }
 
-                bits.Write(RunStep(model, sequences, neighbours / 2));
+                bits.Write(RunStep(model, sequences.ConvertAll(sequence => sequence.Next(step == 0 ? PromptTokens : 1)), neighbours / 2));
             }
 
+            bits.Write(RunStep(model, [tested.Next(tested.Room)], 0)); // a long prompt runs by itself, after whatever has run
             bits.Write(tested.Bytes());
             return bits.ToArray();
         }
@@ -79,10 +87,9 @@ internal static class SelfTest
         model.Run(page)?.Dispose();
     }
 
-    private static byte[] RunStep(ICausalModel model, List<Sequence> sequences, int tested)
+    private static byte[] RunStep(ICausalModel model, List<ModelStep> steps, int tested)
     {
-        var steps = sequences.ConvertAll(static sequence => sequence.Next());
-        if (model.Rows is { } rows && steps.TrueForAll(rows.Shares))
+        if (model.Rows is { } rows && (steps.TrueForAll(rows.Shares) || (steps is [var single] && rows.Takes(single))))
         {
             return MemoryMarshal.AsBytes(rows.Run(steps)[tested]).ToArray();
         }
@@ -98,18 +105,21 @@ internal static class SelfTest
         return bits;
     }
 
-    // A context of one page and a tail, over ids that its seed gives.
-    private sealed class Sequence(KvLayout layout, int vocabulary, int seed, int context) : IDisposable
+    // A context of one page, its own or another's, and a tail, over ids that its seed gives.
+    private sealed class Sequence(KvLayout layout, int vocabulary, int seed, int context, int tail, Sequence? over = null) : IDisposable
     {
-        private readonly KvMemory _page = new(layout, context, reservation: null);
-        private readonly KvMemory _tail = new(layout, PromptTokens + DecodeSteps, reservation: null);
+        private readonly KvMemory _page = over?._page ?? new(layout, context, reservation: null);
+        private readonly KvMemory _tail = new(layout, tail, reservation: null);
         private int _count;
+
+        public bool OwnsPage => over is null;
+
+        public int Room => tail - _count;
 
         public ModelStep Page() => new() { TokenIds = Ids(0, context), Position = 0, Past = [], Target = _page };
 
-        public ModelStep Next()
+        public ModelStep Next(int rows)
         {
-            var rows = _count == 0 ? PromptTokens : 1;
             var step = new ModelStep
             {
                 TokenIds = Ids(context + _count, rows),
@@ -127,7 +137,11 @@ internal static class SelfTest
 
         public void Dispose()
         {
-            _page.Release();
+            if (OwnsPage)
+            {
+                _page.Release();
+            }
+
             _tail.Release();
         }
 

@@ -26,13 +26,15 @@ public sealed class SelfTestTests(EngineFixture engine) : IDisposable
     }
 
     [Theory]
-    [InlineData(KvDtype.Float32)]
-    [InlineData(KvDtype.BFloat16)]
-    public async Task Load_ModelThatNeighboursChange_IsInexact(KvDtype dtype)
+    [InlineData(KvDtype.Float32, Dependence.Neighbours)]
+    [InlineData(KvDtype.BFloat16, Dependence.Neighbours)]
+    [InlineData(KvDtype.Float32, Dependence.SharedContext)]
+    [InlineData(KvDtype.Float32, Dependence.LongPromptAfterOthers)]
+    public async Task Load_ModelWhoseBitsDependOnHistory_IsInexact(KvDtype dtype, Dependence dependence)
     {
         var exact = await LoadAsync(dtype, static inner => inner);
         Directory.Delete(_cache, recursive: true);
-        var model = await LoadAsync(dtype, static inner => new Dependent(inner));
+        var model = await LoadAsync(dtype, inner => new Dependent(inner, dependence));
         var again = await LoadAsync(dtype, static inner => inner); // the verdict is kept: nothing is tested
 
         Assert.False(model.Numerics.Exact);
@@ -66,8 +68,15 @@ public sealed class SelfTestTests(EngineFixture engine) : IDisposable
         "self-tested",
         new ModelLoadOptions(dtype, Fingerprints: new FingerprintCache(_cache)) { Prepare = prepare });
 
-    // Rows whose last bit depends on how many there are.
-    private sealed class Dependent(ICausalModel inner) : ICausalModel
+    public enum Dependence
+    {
+        Neighbours,
+        SharedContext,
+        LongPromptAfterOthers,
+    }
+
+    // Logits whose last bit depends on what ran beside or before.
+    private sealed class Dependent(ICausalModel inner, Dependence dependence) : ICausalModel
     {
         public ModelConfig Config => inner.Config;
 
@@ -75,7 +84,7 @@ public sealed class SelfTestTests(EngineFixture engine) : IDisposable
 
         public long WeightBytes => inner.WeightBytes;
 
-        public IRowModel? Rows { get; } = new DependentRows(inner.Rows ?? throw new InvalidOperationException("The dtype has no row kernels."));
+        public IRowModel? Rows { get; } = new DependentRows(inner.Rows ?? throw new InvalidOperationException("The dtype has no row kernels."), dependence);
 
         public Tensor? Run(ModelStep step) => inner.Run(step);
 
@@ -84,8 +93,10 @@ public sealed class SelfTestTests(EngineFixture engine) : IDisposable
         }
     }
 
-    private sealed class DependentRows(IRowModel inner) : IRowModel
+    private sealed class DependentRows(IRowModel inner, Dependence dependence) : IRowModel
     {
+        private int _pages;
+
         public int MaxRows => inner.MaxRows;
 
         public long WorkspaceBytes => inner.WorkspaceBytes;
@@ -99,7 +110,8 @@ public sealed class SelfTestTests(EngineFixture engine) : IDisposable
         public unsafe RowLogits Run(IReadOnlyList<ModelStep> steps)
         {
             var logits = inner.Run(steps);
-            if (steps.Count > 1)
+            _pages += steps[0].Logits == LogitRows.None ? 1 : 0;
+            if (Changes(steps))
             {
                 for (var row = 0; row < logits.Rows; row++)
                 {
@@ -116,6 +128,13 @@ public sealed class SelfTestTests(EngineFixture engine) : IDisposable
         public void Dispose()
         {
         }
+
+        private bool Changes(IReadOnlyList<ModelStep> steps) => dependence switch
+        {
+            Dependence.Neighbours => steps.Count > 1,
+            Dependence.SharedContext => steps.Count > 1 && steps[0].Past[0].Memory == steps[1].Past[0].Memory,
+            _ => steps.Count == 1 && !Shares(steps[0]) && _pages > 1,
+        };
     }
 
     // Steps whose logits count the steps before.
