@@ -126,17 +126,21 @@ internal sealed unsafe class BlockAttention : IDisposable
 
         for (var row = 0; row < rows; row++)
         {
-            var own = Math.Clamp(seen + row, 0, tokens);
-            var weights = scores + (row * BlockTokens);
-            _rows.Weigh(weights, own, states + ((long)row * StateStride), _headDim);
-            new Span<float>(weights + own, most - own).Clear();
+            _rows.Weigh(scores + (row * BlockTokens), Math.Clamp(seen + row, 0, tokens), states + ((long)row * StateStride), _headDim);
         }
 
+        var common = Math.Clamp(seen, 0, tokens);
         for (var panel = 0; panel < ChannelPanels; panel++)
         {
             var column = scratch + ValuesAt + ((long)panel * BlockTokens * _panels.Outputs);
             var sums = states + RowKernels.StateSums + (panel * _panels.Outputs);
-            _panels.Multiply(scores, BlockTokens, rows, column, most, null, sums, StateStride);
+            _panels.Multiply(scores, BlockTokens, rows, column, common, null, sums, StateStride);
+            for (var row = 1; row < rows && common < most; row++)
+            {
+                // What a row does not see is not even weighed with zero: were it infinite, the row would not stay a number.
+                var (own, at) = (Math.Clamp(seen + row, 0, tokens) - common, (long)row * StateStride);
+                _panels.Multiply(scores + (row * BlockTokens) + common, BlockTokens, 1, column + ((long)common * _panels.Outputs), own, null, sums + at, StateStride);
+            }
         }
     }
 }

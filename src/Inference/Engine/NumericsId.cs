@@ -11,8 +11,15 @@ namespace Granary.Inference.Engine;
 public sealed record NumericsId
 {
     // Raised by hand when a change to this library changes a bit of any result.
-    private const int EngineVersion = 3;
+    private const int EngineVersion = 4;
     private const string History = "history";
+    private const int StructuredFeatures = 7; // CPUID's leaf of instruction sets
+
+    // By these a user makes libtorch, oneDNN or MKL take other kernels than the processor's best, or less precise ones.
+    private static readonly string[] LibraryVariables =
+    [
+        "ATEN_CPU_CAPABILITY", "DNNL_DEFAULT_FPMATH_MODE", "DNNL_MAX_CPU_ISA", "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "ONEDNN_DEFAULT_FPMATH_MODE", "ONEDNN_MAX_CPU_ISA",
+    ];
 
     private NumericsId(string id, IReadOnlyDictionary<string, string> parts) => (Id, Parts) = (id, parts);
 
@@ -34,7 +41,8 @@ public sealed record NumericsId
     /// <param name="dtype">Weights, activations and KV.</param>
     /// <param name="pageSize">Tokens of a page.</param>
     /// <param name="kernels">The instruction set of our own kernels, whose activations are float32; <see langword="null"/> where libtorch does it all.</param>
-    internal static NumericsId Of(string device, KvDtype dtype, int pageSize, string? kernels)
+    /// <param name="environment">Reads a variable of the process; its own environment where it is not given.</param>
+    internal static NumericsId Of(string device, KvDtype dtype, int pageSize, string? kernels, Func<string, string?>? environment = null)
     {
         var parts = new SortedDictionary<string, string>(StringComparer.Ordinal)
         {
@@ -49,6 +57,14 @@ public sealed record NumericsId
             ["page"] = pageSize.ToString(System.Globalization.CultureInfo.InvariantCulture),
             ["weights"] = dtype.Name(),
         };
+        foreach (var variable in LibraryVariables)
+        {
+            if ((environment ?? Environment.GetEnvironmentVariable)(variable) is { Length: > 0 } value)
+            {
+                parts[variable] = value;
+            }
+        }
+
         return Of(parts);
     }
 
@@ -77,7 +93,7 @@ public sealed record NumericsId
         hash.AppendData(bytes);
     }
 
-    // libtorch, oneDNN and MKL choose their kernels by instruction set, MKL by vendor too.
+    // libtorch, oneDNN and MKL choose their kernels by instruction set, MKL by vendor too. They ask the processor, and so does this: .NET's own switches do not reach them.
     private static string CpuClass()
     {
         if (!X86Base.IsSupported)
@@ -85,11 +101,12 @@ public sealed record NumericsId
             return System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture.ToString();
         }
 
-        var (_, vendor, _, _) = X86Base.CpuId(0, 0);
-        var (bfloat, _, _, _) = X86Base.CpuId(7, 1);
-        var (_, _, _, matrix) = X86Base.CpuId(7, 0);
-        var set = Avx512F.IsSupported ? "avx512" : Avx2.IsSupported ? "avx2" : "sse";
-        var wider = (matrix & 1 << 22) != 0 ? "-amx" : Avx512F.IsSupported && (bfloat & 1 << 5) != 0 ? "-bf16" : string.Empty;
+        var (leaves, vendor, _, _) = X86Base.CpuId(0, 0);
+        var (_, sets, _, matrix) = leaves >= StructuredFeatures ? X86Base.CpuId(StructuredFeatures, 0) : default;
+        var (bfloat, _, _, _) = leaves >= StructuredFeatures ? X86Base.CpuId(StructuredFeatures, 1) : default;
+        var avx512 = (sets & 1 << 16) != 0;
+        var set = avx512 ? "avx512" : (sets & 1 << 5) != 0 ? "avx2" : "sse";
+        var wider = (matrix & 1 << 22) != 0 ? "-amx" : avx512 && (bfloat & 1 << 5) != 0 ? "-bf16" : string.Empty;
         return set + wider + (vendor == 0x756e6547 ? "-intel" : vendor == 0x68747541 ? "-amd" : "-other"); // "Genu", "Auth"
     }
 }

@@ -21,7 +21,7 @@ internal static class LogProbabilities
         where T : unmanaged, IFloatingPointIeee754<T>
     {
         var highest = double.CreateTruncating(TensorPrimitives.Max(logits));
-        return highest + Math.Log(OrderedSums.OfExponentials(logits, highest));
+        return highest + ReproducibleMath.Log(OrderedSums.OfExponentials(logits, highest));
     }
 
     /// <summary>Gets the likeliest tokens.</summary>

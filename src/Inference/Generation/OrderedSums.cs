@@ -25,10 +25,10 @@ internal static class OrderedSums
         var whole = values.Length - (values.Length % Lanes);
         for (var first = 0; first < whole; first += Lanes)
         {
-            sum += Vector512.Exp(Load(values.Slice(first, Lanes)) - shift);
+            sum += ReproducibleMath.Exp(Load(values.Slice(first, Lanes)) - shift);
         }
 
-        return Pairwise(whole == values.Length ? sum : sum + Vector512.Exp(LoadRest(values[whole..], double.NegativeInfinity) - shift));
+        return Pairwise(whole == values.Length ? sum : sum + ReproducibleMath.Exp(LoadRest(values[whole..], double.NegativeInfinity) - shift));
     }
 
     /// <summary>Sums values.</summary>

@@ -122,7 +122,7 @@ internal sealed class TokenSampler(SamplingOptions options, SeenTokens? seen = n
     {
         TensorPrimitives.Subtract(logits, highest, logits);
         TensorPrimitives.Divide(logits, (float)options.Temperature, logits);
-        TensorPrimitives.Exp<float>(logits, logits);
+        ReproducibleMath.Exp(logits);
     }
 
     // How many leading weights have the wanted sum; one more than there are where all have not.

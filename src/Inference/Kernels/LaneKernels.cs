@@ -177,14 +177,33 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void GeluTanh(float* row, int count)
     {
-        for (var index = 0; index < count; index++)
+        var rest = stackalloc float[TLanes.Count];
+        var index = 0;
+        for (; index + TLanes.Count <= count; index += TLanes.Count)
         {
-            var value = row[index];
-            var inner = (value + (value * value * value * 0.044715f)) * 0.7978845608f; // sqrt(2 / pi)
-            row[index] = value * 0.5f * (1 + MathF.Tanh(inner));
+            TLanes.Store(GeluTanh(TLanes.Load(row + index)), row + index);
         }
+
+        if (index < count)
+        {
+            Fill(row + index, count - index, 0, rest);
+            TLanes.Store(GeluTanh(TLanes.Load(rest)), rest);
+            new ReadOnlySpan<float>(rest, count - index).CopyTo(new Span<float>(row + index, count - index));
+        }
+    }
+
+    // tanh |u| = (1 - e^(-2 |u|)) / (1 + e^(-2 |u|)): the math library's own differs from one version of it to the next.
+    private static TVector GeluTanh(TVector value)
+    {
+        var one = TLanes.Broadcast(1);
+        var cube = TLanes.Multiply(TLanes.Multiply(value, value), value);
+        var argument = TLanes.Multiply(TLanes.MultiplyAdd(cube, TLanes.Broadcast(0.044715f), value), TLanes.Broadcast(0.7978845608f)); // sqrt(2 / pi)
+        var decay = TLanes.Exp(TLanes.Multiply(TLanes.Abs(argument), TLanes.Broadcast(-2)));
+        var tanh = TLanes.CopySign(TLanes.Divide(TLanes.Subtract(one, decay), TLanes.Add(one, decay)), argument);
+        return TLanes.Multiply(TLanes.Multiply(value, TLanes.Broadcast(0.5f)), TLanes.Add(one, tanh));
     }
 
     private static TVector Gelu(TVector value)
@@ -211,7 +230,7 @@ internal sealed unsafe class LaneKernels<TLanes, TVector, TElement> : RowKernels
 
         if (highest > state[0])
         {
-            var decay = MathF.Exp(state[0] - highest); // exp(-infinity) is 0 for a state that has seen nothing
+            var decay = First(TLanes.Exp(TLanes.Broadcast(state[0] - highest))); // exp(-infinity) is 0 for a state that has seen nothing
             state[1] *= decay;
             TensorPrimitives.Multiply(new ReadOnlySpan<float>(state + StateSums, headDim), decay, new Span<float>(state + StateSums, headDim));
 

@@ -46,8 +46,16 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
     public static Vector<float> CopySign(Vector<float> magnitude, Vector<float> sign) => Vector.CopySign(magnitude, sign);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector<float> Exp(Vector<float> vector) =>
-        Vector.ConditionalSelect(Vector.LessThan(vector, new Vector<float>(ExpPolynomial.Least)), Vector<float>.Zero, Vector.Exp(vector));
+    public static Vector<float> Exp(Vector<float> vector)
+    {
+        var bounded = Vector.Min(new Vector<float>(88f), Vector.Max(new Vector<float>(ExpPolynomial.Least), vector));
+        var power = Vector.Round(bounded * ExpPolynomial.Log2E);
+        var rest = Vector.FusedMultiplyAdd(power, new Vector<float>(-ExpPolynomial.Ln2High), bounded);
+        rest = Vector.FusedMultiplyAdd(power, new Vector<float>(-ExpPolynomial.Ln2Low), rest);
+        var scale = Vector.AsVectorSingle((Vector.ConvertToInt32(power) + new Vector<int>(127)) << 23);
+        var exp = ExpPolynomial.Of<PortableLanes, Vector<float>>(rest) * scale;
+        return Vector.ConditionalSelect(Vector.LessThan(vector, new Vector<float>(ExpPolynomial.Least)), Vector<float>.Zero, exp);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> LoadEven(ushort* source) => Vector.AsVectorSingle(Vector.ShiftLeft(Vector.Load((uint*)source), 16));

@@ -42,6 +42,23 @@ public sealed class BlockAttentionTests
             },
             iter: 30);
 
+    [Theory, MemberData(nameof(Sets))]
+    public void Attend_InfiniteValue_ReachesOnlyRowsThatSeeIt(string set, int bytes)
+    {
+        const int HeadDim = 32;
+        foreach (var infinite in (int[])[1, 5, 12, 30, 39])
+        {
+            var sequence = new Sequence(set, bytes, HeadDim, [3], rows: 40, seed: infinite);
+            var finite = sequence.Attend(0, 40);
+            sequence.MakeValueInfinite(3 + infinite);
+
+            var mixed = sequence.Attend(0, 40);
+
+            Assert.Equal(MultiplyTests.Bits(finite[..(infinite * HeadDim)]), MultiplyTests.Bits(mixed[..(infinite * HeadDim)]));
+            Assert.All(mixed[(infinite * HeadDim)..], value => Assert.False(float.IsFinite(value)));
+        }
+    }
+
     private sealed class Sequence
     {
         private readonly RowKernels _kernels;
@@ -92,6 +109,12 @@ public sealed class BlockAttentionTests
             }
 
             return mixed;
+        }
+
+        public void MakeValueInfinite(int token)
+        {
+            var infinities = KernelSets.Store(_kernels, [.. Enumerable.Repeat(float.PositiveInfinity, _headDim)]);
+            infinities.CopyTo(_values.AsSpan(token * _headDim * _kernels.ElementBytes));
         }
 
         public double[] Softmax()
