@@ -47,6 +47,8 @@ public sealed partial class DeviceEngine : IAsyncDisposable
 
     internal TimeProvider Time => _time;
 
+    internal KernelTeam Team => _team; // the device thread's
+
     /// <summary>Ends when the device thread has done all that was queued before.</summary>
     internal Task QuiesceAsync() => RunAsync(new SingleStep<bool>(() => true, batch: true, CancellationToken.None));
 
