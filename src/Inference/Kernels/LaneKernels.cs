@@ -16,6 +16,7 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement> : Ro
 {
     private const int Outputs = 4;  // of a tile
     private const int CacheLine = 64;
+    private const int AheadBytes = 8192; // of weights that are fetched before they are used: nearer, and they come too late
 
     public override string InstructionSet { get; } = typeof(TLanes).Name switch
     {
@@ -41,6 +42,7 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement> : Ro
         var sums = stackalloc float[4 * Outputs];
         var tileBytes = (nint)Outputs * width * TElement.Bytes;
         var aheadStep = AheadStep(tileBytes, count, width);
+        var aheadTiles = (int)Math.Max(1, AheadBytes / tileBytes);
         for (var n = first; n < end; n += Outputs)
         {
             var outputs = Math.Min(Outputs, end - n);
@@ -48,7 +50,8 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement> : Ro
             var w1 = outputs > 1 ? w0 + ((long)width * TElement.Bytes) : w0;
             var w2 = outputs > 2 ? w1 + ((long)width * TElement.Bytes) : w0;
             var w3 = outputs > 3 ? w2 + ((long)width * TElement.Bytes) : w0;
-            var (ahead, aheadEnd) = n + Outputs < end ? (tileBytes, 2 * tileBytes) : (0, 0);
+            var ahead = aheadTiles * tileBytes;
+            var aheadEnd = n + (aheadTiles * Outputs) < end ? ahead + tileBytes : 0;
             for (var row = 0; row < count;)
             {
                 var taken = Products(w0, w1, w2, w3, rows + ((long)row * width), count - row, width, sums, w0 + ahead, ahead < aheadEnd ? aheadStep : 0);
@@ -76,7 +79,7 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement> : Ro
         }
     }
 
-    // While tiles compute, memory must not wait: they fetch the next outputs' weights, each tile its share, whole lines a block.
+    // While tiles compute, memory must not wait: they fetch a later tile's weights, each its share, whole lines a block.
     private static nint AheadStep(nint tileBytes, int count, int width)
     {
         var blocks = (nint)Math.Max(1, count / TileRows) * (width / (2 * TLanes.Count));
