@@ -4,17 +4,18 @@ using Granary.Grains.Tests.Hosting;
 namespace Granary.Grains.Tests.HistoryIndependence;
 
 /// <summary>What a context answers through silos depends on its ids and the options alone: the engine's harness once more (DESIGN §3).</summary>
-/// <remarks>GRANARY_SOAK=1 (<c>./dev soak</c> for the engine's) decodes 48 tokens an ask instead of 8.</remarks>
+/// <remarks>48 tokens an ask where the answer crosses a page's boundary, 8 for the others; <c>./dev soak</c> decodes 48 everywhere.</remarks>
 [Collection("Engine")]
 public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixture<OneSilo>, IClassFixture<HalfSilo>
 {
-    private static readonly int NewTokens = Environment.GetEnvironmentVariable("GRANARY_SOAK") == "1" ? 48 : 8;
+    private const int CrossingTokens = 240; // with the prompt 247: the answer's tenth token begins a page
+    private static readonly bool Soak = Environment.GetEnvironmentVariable("GRANARY_SOAK") == "1";
     private static readonly TokenInput Prompt = TokenInput.OfTokens(11, 12, 13, 14, 15, 16, 17);
 
     public static TheoryData<int, bool> Contexts()
     {
         var data = new TheoryData<int, bool>();
-        foreach (var tokens in (int[])[1, 3, 255, 256, 257, 511, 513, 1500])
+        foreach (var tokens in (int[])[1, 3, CrossingTokens, 255, 256, 257, 511, 513, 1500])
         {
             data.Add(tokens, false);
             data.Add(tokens, true);
@@ -30,8 +31,8 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
         var ids = OneSilo.Ids(tokens, 1000 + tokens);
         foreach (var options in (GenerationOptions[])
             [
-                new() { MaxNewTokens = NewTokens, IgnoreEos = true, LogProbabilities = true },
-                new() { MaxNewTokens = NewTokens, IgnoreEos = true, LogProbabilities = true, Temperature = 0.8, Seed = 7 },
+                new() { MaxNewTokens = NewTokens(tokens), IgnoreEos = true, LogProbabilities = true },
+                new() { MaxNewTokens = NewTokens(tokens), IgnoreEos = true, LogProbabilities = true, Temperature = 0.8, Seed = 7 },
             ])
         {
             var name = $"history-{tokens}-{options.Temperature > 0}";
@@ -42,10 +43,13 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
             await OneSilo.CreateAsync(context, TokenInput.OfTokens(ids));
             AssertSame(without, await OneSilo.EndAsync(context.AskAsync(request)));
             AssertSame(without, await AmongOthersAsync(host, context, request));
-            AssertSame(without, await BesideACreationAsync(host, context, request, seed: tokens + (options.Temperature > 0 ? 1 : 0)));
+            AssertSame(without, await BesideACreationAsync(host, context, request, seed: (2 * tokens) + (options.Temperature > 0 ? 1 : 0)));
             await context.EvictAsync();
-            AssertSame(without, await OneSilo.EndAsync(context.AskAsync(request)));
+            var restored = await OneSilo.EndAsync(context.AskAsync(request));
+            Assert.Equal((0, tokens), (restored.Usage.ResidentTokens, restored.Usage.RestoredTokens));
+            AssertSame(without, restored);
             AssertSame(without, await GrownAndKeptAsync(host, name, ids, request));
+            await context.EvictAsync(); // the next has the same ids: its pages would be these
         }
     }
 
@@ -57,7 +61,7 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
         OneSilo host = isHalf ? half : silo;
         await using OneSilo other = isHalf ? new HalfSilo(host.Store) : new SecondSilo(host.Store);
         await other.InitializeAsync();
-        var request = new AskRequest { Prompt = Prompt, Options = new() { MaxNewTokens = NewTokens, IgnoreEos = true, LogProbabilities = true, Temperature = 0.8, Seed = 7 } };
+        var request = new AskRequest { Prompt = Prompt, Options = new() { MaxNewTokens = NewTokens(3), IgnoreEos = true, LogProbabilities = true, Temperature = 0.8, Seed = 7 } };
         foreach (var tokens in (int[])[3, 257, 513])
         {
             await OneSilo.CreateAsync(host.Context($"there-{tokens}"), TokenInput.OfTokens(OneSilo.Ids(tokens, tokens)));
@@ -67,6 +71,8 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
             AssertSame(here, there);
         }
     }
+
+    private static int NewTokens(int tokens) => Soak || tokens == CrossingTokens ? 48 : 8;
 
     private static async Task<Answer> AmongOthersAsync(OneSilo host, IContextGrain context, AskRequest request)
     {
@@ -81,12 +87,29 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
         return answer;
     }
 
+    // The ask is sent once the other's first page is computed, and its other five are not.
     private static async Task<Answer> BesideACreationAsync(OneSilo host, IContextGrain context, AskRequest request, int seed)
     {
-        var creation = OneSilo.CreateAsync(host.Context($"beside-{seed}"), TokenInput.OfTokens(OneSilo.Ids(1500, 5000 + seed)));
+        const int Tokens = 1500;
+        var computes = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var creation = CreateAsync();
+        await Task.WhenAny(computes.Task, creation);
+        Assert.False(creation.IsCompleted, "The context beside was there before it was created.");
         var answer = await OneSilo.EndAsync(context.AskAsync(request));
         await creation;
         return answer;
+
+        async Task CreateAsync()
+        {
+            var input = TokenInput.OfTokens(OneSilo.Ids(Tokens, 5000 + seed));
+            await foreach (var progress in host.Context($"beside-{seed}").CreateAsync(new CreateContextRequest { Input = input }, TestContext.Current.CancellationToken))
+            {
+                if (progress is { Stage: ContextStage.Prefilling, DoneTokens: > 0 and < Tokens })
+                {
+                    computes.TrySetResult();
+                }
+            }
+        }
     }
 
     // A context that came together by a kept answer and an append. What is decoded is not ours to choose, so its reference is made of the ids that came out.
@@ -109,6 +132,7 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
         var reference = await OneSilo.EndAsync(host.Nameless().GenerateAsync(
             new GenerateRequest { Context = TokenInput.OfTokens(all), Prompt = Prompt, Options = request.Options, NoCache = true }));
         AssertSame(reference, await OneSilo.EndAsync(grown.AskAsync(request)));
+        await grown.EvictAsync(); // its first pages are the context's too
         return await OneSilo.EndAsync(host.Context(name).AskAsync(request));
     }
 
