@@ -29,7 +29,7 @@ internal sealed unsafe class GptNeoXLongStep : IDisposable
     private ModelStep _step;
     private GptNeoXRowLayer _layer;
     private int _layerIndex;
-    private bool _isKvOnly;
+    private int _firstEnding; // rows from here on go to the layer's end: all, of the last layer those whose logits are wanted
 
     public GptNeoXLongStep(ModelConfig config, RowKernels rowKernels, PanelKernels panels, KernelTeam team, GptNeoXRowWeights weights)
     {
@@ -52,12 +52,15 @@ internal sealed unsafe class GptNeoXLongStep : IDisposable
 
     private int Rows => _step.TokenIds.Length;
 
+    /// <summary>Gets the rows of the step whose logits are wanted: its last ones.</summary>
+    public int EndingRows => Rows - _firstEnding;
+
     // Enough for every thread where heads are few.
-    private int RowBlocks => Math.Clamp((2 * _team.Threads + _config.Heads - 1) / _config.Heads, 1, (Rows + RowsOfAChunk - 1) / RowsOfAChunk);
+    private int RowBlocks => Math.Clamp((2 * _team.Threads + _config.Heads - 1) / _config.Heads, 1, (EndingRows + RowsOfAChunk - 1) / RowsOfAChunk);
 
     /// <summary>Computes a step.</summary>
     /// <param name="step">Its target is set and it has no padding.</param>
-    /// <returns>[rows, <see cref="Stride"/>]: the last layer's output, valid until the next step; nothing of use where the step wants no logits.</returns>
+    /// <returns>[<see cref="EndingRows"/>, <see cref="Stride"/>]: the last layer's output, valid until the next step.</returns>
     public float* Run(ModelStep step)
     {
         _step = step;
@@ -71,11 +74,16 @@ internal sealed unsafe class GptNeoXLongStep : IDisposable
         for (_layerIndex = 0; _layerIndex < _weights.Layers.Length; _layerIndex++)
         {
             _layer = _weights.Layers[_layerIndex];
-            _isKvOnly = step.Logits == LogitRows.None && _layerIndex == _weights.Layers.Length - 1; // nothing reads the last layer's output
+            _firstEnding = _layerIndex < _weights.Layers.Length - 1 ? 0 : step.Logits switch
+            {
+                LogitRows.None => Rows,
+                LogitRows.Last => Rows - 1,
+                _ => 0,
+            };
             RunLayer();
         }
 
-        return _space.Hidden;
+        return _space.Hidden + ((long)_firstEnding * Stride);
     }
 
     public void Dispose()
@@ -91,15 +99,13 @@ internal sealed unsafe class GptNeoXLongStep : IDisposable
         var chunks = (Rows + RowsOfAChunk - 1) / RowsOfAChunk;
         var projections = Panels(3 * Hidden);
         _team.Run(chunks, _normalizeChunk);
-        if (_isKvOnly)
+        _team.Run(projections + (_config.ParallelResidual && EndingRows > 0 ? Panels(_config.IntermediateSize) : 0), _projectPanel);
+        _team.Run(chunks, _keepChunk);
+        if (EndingRows == 0)
         {
-            _team.Run(projections, _projectPanel);
-            _team.Run(chunks, _keepChunk);
             return;
         }
 
-        _team.Run(projections + (_config.ParallelResidual ? Panels(_config.IntermediateSize) : 0), _projectPanel);
-        _team.Run(chunks, _keepChunk);
         _team.Run(_config.Heads * RowBlocks, _attendTask);
         _team.Run(Panels(Hidden), _joinPanel);
         if (!_config.ParallelResidual)
@@ -117,7 +123,7 @@ internal sealed unsafe class GptNeoXLongStep : IDisposable
             var at = (long)row * Stride;
             _rowKernels.Normalize(
                 _space.Hidden + at, Hidden, _layer.AttentionNormScale, _layer.AttentionNormBias, (float)_config.LayerNormEpsilon, _space.AttentionInput + at);
-            if (!_isKvOnly)
+            if (row >= _firstEnding)
             {
                 _rowKernels.Normalize(
                     _space.Hidden + at, Hidden, _layer.FeedForwardNormScale, _layer.FeedForwardNormBias, (float)_config.LayerNormEpsilon, _space.FeedForwardInput + at);
@@ -135,12 +141,8 @@ internal sealed unsafe class GptNeoXLongStep : IDisposable
             return;
         }
 
-        if (_isKvOnly && IsOfQueries(panel * _panels.Outputs))
-        {
-            return;
-        }
-
-        Product(_layer.QueryKeyValue, _layer.QueryKeyValueBias, _space.AttentionInput, Stride, Hidden, outputs, panel, _space.QueryKeyValue, _space.QueryKeyValueStride);
+        var firstRow = IsOfQueries(panel * _panels.Outputs) ? _firstEnding : 0;
+        Product(firstRow, _layer.QueryKeyValue, _layer.QueryKeyValueBias, _space.AttentionInput, Stride, Hidden, outputs, panel, _space.QueryKeyValue, _space.QueryKeyValueStride);
     }
 
     // The fused projection's rows are interleaved [heads][q, k, v][head_dim].
@@ -150,8 +152,8 @@ internal sealed unsafe class GptNeoXLongStep : IDisposable
     private void UpPanel(int panel)
     {
         var stride = _space.InnerStride;
-        Product(_layer.Up, _layer.UpBias, _space.FeedForwardInput, Stride, Hidden, _config.IntermediateSize, panel, _space.Inner, stride);
-        for (var row = 0; row < Rows; row++)
+        Product(_firstEnding, _layer.Up, _layer.UpBias, _space.FeedForwardInput, Stride, Hidden, _config.IntermediateSize, panel, _space.Inner, stride);
+        for (var row = _firstEnding; row < Rows; row++)
         {
             var values = _space.Inner + ((long)row * stride) + (panel * _panels.Outputs);
             if (_config.Activation == Activation.Gelu)
@@ -183,7 +185,7 @@ internal sealed unsafe class GptNeoXLongStep : IDisposable
                 Rotary.Turn(query + width, cos, sin, half);
                 _rowKernels.Narrow(query + width, width, kept.Keys);
                 _rowKernels.Narrow(query + (2 * width), width, kept.Values);
-                if (_isKvOnly)
+                if (row < _firstEnding)
                 {
                     continue;
                 }
@@ -201,8 +203,8 @@ internal sealed unsafe class GptNeoXLongStep : IDisposable
     private void AttendTask(int task)
     {
         var (head, block) = (task / RowBlocks, task % RowBlocks);
-        var size = ((Rows + RowBlocks - 1) / RowBlocks + PanelKernels.TileRows - 1) / PanelKernels.TileRows * PanelKernels.TileRows;
-        var (first, end) = (block * size, Math.Min(Rows, (block + 1) * size));
+        var size = ((EndingRows + RowBlocks - 1) / RowBlocks + PanelKernels.TileRows - 1) / PanelKernels.TileRows * PanelKernels.TileRows;
+        var (first, end) = (_firstEnding + (block * size), Math.Min(Rows, _firstEnding + ((block + 1) * size)));
         if (first >= end)
         {
             return;
@@ -231,7 +233,7 @@ internal sealed unsafe class GptNeoXLongStep : IDisposable
 
     private void JoinPanel(int panel)
     {
-        Product(_layer.AttentionOut, _layer.AttentionOutBias, _space.Attended, Stride, Hidden, Hidden, panel, _space.Joined, Stride);
+        Product(_firstEnding, _layer.AttentionOut, _layer.AttentionOutBias, _space.Attended, Stride, Hidden, Hidden, panel, _space.Joined, Stride);
         AddJoined(panel);
         if (_config.ParallelResidual)
         {
@@ -241,16 +243,25 @@ internal sealed unsafe class GptNeoXLongStep : IDisposable
 
     private void DownPanel(int panel)
     {
-        Product(_layer.Down, _layer.DownBias, _space.Inner, _space.InnerStride, _config.IntermediateSize, Hidden, panel, _space.Joined, Stride);
+        Product(_firstEnding, _layer.Down, _layer.DownBias, _space.Inner, _space.InnerStride, _config.IntermediateSize, Hidden, panel, _space.Joined, Stride);
         AddJoined(panel);
     }
 
     private void AddJoined(int panel) =>
-        _panels.Add(_space.Joined + (panel * _panels.Outputs), Stride, Rows, _space.Hidden + (panel * _panels.Outputs));
+        _panels.Add(_space.Joined + FromEnding(panel), Stride, EndingRows, _space.Hidden + FromEnding(panel));
 
-    // One panel of a linear layer, a stretch of its width at a time: a panel must stay in a core's cache.
-    private void Product(byte* weight, float* bias, float* rows, int stride, int width, int outputs, int panel, float* target, int targetStride)
+    private long FromEnding(int panel) => ((long)_firstEnding * Stride) + (panel * _panels.Outputs);
+
+    // One panel of a linear layer over the rows from one on, a stretch of its width at a time: a panel must stay in a core's cache.
+    private void Product(int firstRow, byte* weight, float* bias, float* rows, int stride, int width, int outputs, int panel, float* target, int targetStride)
     {
+        if (firstRow == Rows)
+        {
+            return;
+        }
+
+        rows += (long)firstRow * stride;
+        target += (long)firstRow * targetStride;
         var first = panel * _panels.Outputs;
         var taken = Math.Min(_panels.Outputs, outputs - first);
         var start = stackalloc float[_panels.Outputs];
@@ -265,7 +276,7 @@ internal sealed unsafe class GptNeoXLongStep : IDisposable
         {
             var length = Math.Min(LongStepWorkspace.PanelWidth, width - index);
             _panels.PackRows(weight + ((((long)first * width) + index) * _rowKernels.ElementBytes), width, taken, length, memory);
-            _panels.Multiply(rows + index, stride, Rows, memory, length, index == 0 ? start : null, target + first, targetStride);
+            _panels.Multiply(rows + index, stride, Rows - firstRow, memory, length, index == 0 ? start : null, target + first, targetStride);
         }
     }
 }

@@ -21,10 +21,10 @@ internal sealed unsafe class GptNeoXRows : IRowModel
     private readonly RowWorkspace _space;
     private readonly GptNeoXLongStep _longStep;
     private readonly Action<int> _normalizeRow;
+    private readonly Action<int> _normalizeForFeedForward;
     private readonly Action<int> _projectChunk;
     private readonly Action<int> _packRow;
     private readonly Action<int> _attendTask;
-    private readonly Action<int> _keepHead;
     private readonly Action<int> _joinChunk;
     private readonly Action<int> _upChunk;
     private readonly Action<int> _downChunk;
@@ -32,6 +32,7 @@ internal sealed unsafe class GptNeoXRows : IRowModel
     private readonly RowBatch _batch;
     private GptNeoXRowLayer _layer;
     private int _layerIndex;
+    private int _ending; // rows that go to the layer's end: all, of the last layer those whose logits are wanted. They lie in front.
     private int _headRow;
     private int _headRows;
 
@@ -43,7 +44,7 @@ internal sealed unsafe class GptNeoXRows : IRowModel
         _batch = new RowBatch(MaxRows);
         _layer = weights.Layers[0];
         (_normalizeRow, _projectChunk, _attendTask, _joinChunk) = (NormalizeRow, ProjectChunk, AttendTask, JoinChunk);
-        (_packRow, _keepHead) = (PackRow, KeepHead);
+        (_packRow, _normalizeForFeedForward) = (PackRow, NormalizeForFeedForward);
         (_upChunk, _downChunk, _headChunk) = (UpChunk, DownChunk, HeadChunk);
     }
 
@@ -57,8 +58,7 @@ internal sealed unsafe class GptNeoXRows : IRowModel
 
     private int Inner => _config.IntermediateSize;
 
-    // Nothing reads the last layer's output.
-    private bool IsKvOnly => _layerIndex == _weights.Layers.Length - 1 && _batch.LogitRows.Count == 0;
+    private bool AllEnd => _ending == _batch.Rows;
 
     public bool Takes(ModelStep step) => step.LeftPad == 0 && step.Target is not null;
 
@@ -68,8 +68,7 @@ internal sealed unsafe class GptNeoXRows : IRowModel
     {
         if (steps.Count == 1 && !Shares(steps[0]))
         {
-            var hidden = _longStep.Run(steps[0]);
-            return Head(hidden, _longStep.Stride, LogitRowsOf(steps[0]));
+            return Head(_longStep.Run(steps[0]), _longStep.Stride, _longStep.EndingRows);
         }
 
         _batch.Fill(steps);
@@ -85,7 +84,7 @@ internal sealed unsafe class GptNeoXRows : IRowModel
             RunLayer();
         }
 
-        return Head(_space.Hidden, Hidden, _batch.LogitRows);
+        return Head(_space.Hidden, Hidden, _ending);
     }
 
     public void Dispose()
@@ -107,53 +106,80 @@ internal sealed unsafe class GptNeoXRows : IRowModel
 
     private void RunLayer()
     {
-        ForRows(_normalizeRow);
-        if (IsKvOnly)
+        _ending = _layerIndex == _weights.Layers.Length - 1 ? _batch.LogitRows.Count : _batch.Rows;
+        ForRows(_batch.Rows, _normalizeRow);
+        if (!AllEnd)
         {
-            _team.Run(Chunks(3 * Hidden), _projectChunk);
-            _team.Run(_config.Heads, _keepHead);
+            BringEndingRowsToFront();
+        }
+
+        _team.Run(Chunks(3 * Hidden) + (_config.ParallelResidual && _ending > 0 ? Chunks(Inner) : 0), _projectChunk);
+        _team.Run(_batch.Groups * _config.Heads / HeadsOfATask, _attendTask);
+        if (_ending == 0)
+        {
             return;
         }
 
-        _team.Run(Chunks(3 * Hidden) + (_config.ParallelResidual ? Chunks(Inner) : 0), _projectChunk);
-        _team.Run(_batch.Groups * _config.Heads / HeadsOfATask, _attendTask);
         if (_kernels.Packs)
         {
-            ForRows(_packRow);
+            ForRows(_ending, _packRow);
         }
 
         _team.Run(Chunks(Hidden), _joinChunk);
         if (!_config.ParallelResidual)
         {
-            ForRows(_normalizeRow);
+            ForRows(_ending, _normalizeForFeedForward);
             _team.Run(Chunks(Inner), _upChunk);
             _team.Run(Chunks(Hidden), _downChunk);
         }
     }
 
-    private void ForRows(Action<int> work)
+    private void ForRows(int rows, Action<int> work)
     {
-        if (_batch.Rows >= 8)
+        if (rows >= 8)
         {
-            _team.Run(_batch.Rows, work);
+            _team.Run(rows, work);
             return;
         }
 
-        for (var row = 0; row < _batch.Rows; row++)
+        for (var row = 0; row < rows; row++)
         {
             work(row);
         }
     }
 
+    // What the layer still needs of the others is in the attention's input.
+    private void BringEndingRowsToFront()
+    {
+        for (var index = 0; index < _ending; index++)
+        {
+            var row = _batch.LogitRows[index]; // ascending
+            new ReadOnlySpan<float>(_space.Hidden + ((long)row * Hidden), Hidden).CopyTo(new Span<float>(_space.Hidden + ((long)index * Hidden), Hidden));
+            if (_config.ParallelResidual)
+            {
+                NormalizeForFeedForward(index);
+            }
+        }
+    }
+
+    // Where an ending row lies; negative for another row.
+    private int EndingIndex(int row) => AllEnd ? row : _batch.LogitRows.BinarySearch(row);
+
     private void NormalizeRow(int row)
     {
-        var hidden = _space.Hidden + ((long)row * Hidden);
-        var plain = _space.Plain + ((long)row * Hidden);
-        NormalizeInto(hidden, _layer.AttentionNormScale, _layer.AttentionNormBias, plain, _space.AttentionInput + ((long)row * Hidden));
-        if (!IsKvOnly)
+        NormalizeInto(row, _layer.AttentionNormScale, _layer.AttentionNormBias, _space.AttentionInput);
+        if (_config.ParallelResidual && AllEnd)
         {
-            NormalizeInto(hidden, _layer.FeedForwardNormScale, _layer.FeedForwardNormBias, plain, _space.FeedForwardInput + ((long)row * Hidden));
+            NormalizeForFeedForward(row);
         }
+    }
+
+    private void NormalizeForFeedForward(int row) => NormalizeInto(row, _layer.FeedForwardNormScale, _layer.FeedForwardNormBias, _space.FeedForwardInput);
+
+    private void NormalizeInto(int row, float* scale, float* bias, float* packed)
+    {
+        var at = (long)row * Hidden;
+        NormalizeInto(_space.Hidden + at, scale, bias, _space.Plain + at, packed + at);
     }
 
     private void NormalizeInto(float* row, float* scale, float* bias, float* plain, float* packed)
@@ -185,8 +211,8 @@ internal sealed unsafe class GptNeoXRows : IRowModel
     private void UpChunk(int chunk)
     {
         var (first, end) = Range(Inner, chunk);
-        _kernels.Multiply(_layer.Up, _layer.UpBias, _space.FeedForwardInput, _batch.Rows, Hidden, _space.Inner, Inner, first, end);
-        for (var row = 0; row < _batch.Rows; row++)
+        _kernels.Multiply(_layer.Up, _layer.UpBias, _space.FeedForwardInput, _ending, Hidden, _space.Inner, Inner, first, end);
+        for (var row = 0; row < _ending; row++)
         {
             var values = _space.Inner + ((long)row * Inner) + first;
             if (_config.Activation == Activation.Gelu)
@@ -204,8 +230,6 @@ internal sealed unsafe class GptNeoXRows : IRowModel
             }
         }
     }
-
-    private void KeepHead(int head) => Project(0, _batch.Rows, head);
 
     private void AttendTask(int task)
     {
@@ -225,9 +249,15 @@ internal sealed unsafe class GptNeoXRows : IRowModel
         foreach (var run in _batch.SharedRuns(group))
         {
             var kv = KvAddress.Of(_config, run.Memory, _layerIndex, head, run.Offset, _kernels.ElementBytes);
-            for (var place = first; place < end; place += RowKernels.MaxAttendedRows)
+            for (var place = first; place < end;)
             {
-                Attend(place, Math.Min(RowKernels.MaxAttendedRows, end - place), head, kv, run.Count);
+                var rows = EndingRowsAt(place, end);
+                if (rows > 0)
+                {
+                    Attend(place, rows, head, kv, run.Count);
+                }
+
+                place += Math.Max(1, rows);
             }
         }
 
@@ -239,6 +269,12 @@ internal sealed unsafe class GptNeoXRows : IRowModel
         for (var place = first; place < end; place++)
         {
             var row = _batch.Order[place];
+            var index = EndingIndex(row);
+            if (index < 0)
+            {
+                continue;
+            }
+
             ref readonly var own = ref _batch.Own[row];
             Attend(place, 1, head, KvAddress.Of(_config, own.Memory, _layerIndex, head, own.Offset, _kernels.ElementBytes), own.Count);
             var state = _space.State(head, place);
@@ -247,8 +283,21 @@ internal sealed unsafe class GptNeoXRows : IRowModel
                 state[RowKernels.StateSums + channel] /= state[1];
             }
 
-            _kernels.Unpack(state + RowKernels.StateSums, _config.HeadDim, _space.Attended + ((long)row * Hidden) + (head * _config.HeadDim));
+            _kernels.Unpack(state + RowKernels.StateSums, _config.HeadDim, _space.Attended + ((long)index * Hidden) + (head * _config.HeadDim));
         }
+    }
+
+    // How many rows from a place on end, side by side, up to what one call attends.
+    private int EndingRowsAt(int place, int end)
+    {
+        var most = Math.Min(RowKernels.MaxAttendedRows, end - place);
+        var rows = 0;
+        while (rows < most && EndingIndex(_batch.Order[place + rows]) >= 0)
+        {
+            rows++;
+        }
+
+        return rows;
     }
 
     // Rotates the rows of some places, keeps their keys and values, and makes their queries ready.
@@ -294,7 +343,7 @@ internal sealed unsafe class GptNeoXRows : IRowModel
     private void JoinChunk(int chunk)
     {
         var (first, end) = Range(Hidden, chunk);
-        _kernels.Multiply(_layer.AttentionOut, _layer.AttentionOutBias, _space.AttendedPacked, _batch.Rows, Hidden, _space.Joined, Hidden, first, end);
+        _kernels.Multiply(_layer.AttentionOut, _layer.AttentionOutBias, _space.AttendedPacked, _ending, Hidden, _space.Joined, Hidden, first, end);
         AddTo(_space.Hidden, _space.Joined, first, end);
         if (_config.ParallelResidual)
         {
@@ -305,13 +354,13 @@ internal sealed unsafe class GptNeoXRows : IRowModel
     private void DownChunk(int chunk)
     {
         var (first, end) = Range(Hidden, chunk);
-        _kernels.Multiply(_layer.Down, _layer.DownBias, _space.InnerPacked, _batch.Rows, Inner, _space.Joined, Hidden, first, end);
+        _kernels.Multiply(_layer.Down, _layer.DownBias, _space.InnerPacked, _ending, Inner, _space.Joined, Hidden, first, end);
         AddTo(_space.Hidden, _space.Joined, first, end);
     }
 
     private void AddTo(float* rows, float* added, int first, int end)
     {
-        for (var row = 0; row < _batch.Rows; row++)
+        for (var row = 0; row < _ending; row++)
         {
             var at = ((long)row * Hidden) + first;
             var sums = new Span<float>(rows + at, end - first);
@@ -319,29 +368,22 @@ internal sealed unsafe class GptNeoXRows : IRowModel
         }
     }
 
-    private static List<int> LogitRowsOf(ModelStep step) => step.Logits switch
+    private RowLogits Head(float* hidden, int stride, int rows)
     {
-        LogitRows.None => [],
-        LogitRows.Last => [step.TokenIds.Length - 1],
-        _ => [.. Enumerable.Range(0, step.TokenIds.Length)],
-    };
-
-    private RowLogits Head(float* hidden, int stride, List<int> rows)
-    {
-        _space.ReserveLogits(rows.Count);
-        for (_headRow = 0; _headRow < rows.Count; _headRow += MaxRows)
+        _space.ReserveLogits(rows);
+        for (_headRow = 0; _headRow < rows; _headRow += MaxRows)
         {
-            _headRows = Math.Min(MaxRows, rows.Count - _headRow);
+            _headRows = Math.Min(MaxRows, rows - _headRow);
             for (var index = 0; index < _headRows; index++)
             {
-                var row = hidden + ((long)rows[_headRow + index] * stride);
+                var row = hidden + ((long)(_headRow + index) * stride);
                 NormalizeInto(row, _weights.FinalNormScale, _weights.FinalNormBias, _space.Plain, _space.AttentionInput + ((long)index * Hidden));
             }
 
             _team.Run(Chunks(_config.VocabularySize), _headChunk);
         }
 
-        return new RowLogits(_space.Logits, rows.Count, _config.VocabularySize);
+        return new RowLogits(_space.Logits, rows, _config.VocabularySize);
     }
 
     private void HeadChunk(int chunk)
