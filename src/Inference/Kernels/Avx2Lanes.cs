@@ -42,6 +42,14 @@ internal readonly unsafe struct Avx2Lanes : ILanes<Vector256<float>>
     public static Vector256<float> Max(Vector256<float> left, Vector256<float> right) => Avx.Max(left, right);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Highest(Vector256<float> vector)
+    {
+        var four = Sse.Max(vector.GetLower(), vector.GetUpper());
+        var two = Sse.Max(four, Sse.MoveHighToLow(four, four));
+        return Sse.MaxScalar(two, Sse.Shuffle(two, two, 1)).ToScalar();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Abs(Vector256<float> vector) => Vector256.Abs(vector);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -42,6 +42,9 @@ internal readonly unsafe struct Avx512Lanes : ILanes<Vector512<float>>
     public static Vector512<float> Max(Vector512<float> left, Vector512<float> right) => Avx512F.Max(left, right);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Highest(Vector512<float> vector) => Avx2Lanes.Highest(Avx.Max(vector.GetLower(), vector.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Abs(Vector512<float> vector) => Vector512.Abs(vector);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -28,6 +28,9 @@ internal unsafe interface ILanes<TVector>
 
     static abstract TVector Max(TVector left, TVector right);
 
+    /// <summary>Gets the highest lane; which of them, where one is no number, is not said.</summary>
+    static abstract float Highest(TVector vector);
+
     static abstract TVector Abs(TVector vector);
 
     static abstract TVector CopySign(TVector magnitude, TVector sign);

@@ -228,14 +228,7 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement>
             highest = TLanes.Max(highest, TLanes.Load(scores + token));
         }
 
-        var lanes = stackalloc float[TLanes.Count];
-        TLanes.Store(highest, lanes);
-        var result = float.NegativeInfinity;
-        for (var lane = 0; lane < TLanes.Count; lane++)
-        {
-            result = MathF.Max(result, lanes[lane]);
-        }
-
+        var result = TLanes.Highest(highest);
         for (var token = whole; token < tokens; token++)
         {
             result = MathF.Max(result, scores[token]);

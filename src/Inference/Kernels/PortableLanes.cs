@@ -39,6 +39,17 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Max(Vector<float> left, Vector<float> right) => Vector.Max(left, right);
 
+    public static float Highest(Vector<float> vector)
+    {
+        var highest = vector[0];
+        for (var lane = 1; lane < Vector<float>.Count; lane++)
+        {
+            highest = MathF.Max(highest, vector[lane]);
+        }
+
+        return highest;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Abs(Vector<float> vector) => Vector.Abs(vector);
 
