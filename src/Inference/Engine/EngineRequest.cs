@@ -42,9 +42,15 @@ internal abstract class EngineRequest(bool batch, CancellationToken cancellation
     }
 
     /// <summary>Holds memory until the request ends, so that no caller can free what a step reads.</summary>
+    /// <exception cref="ObjectDisposedException">It is free already; the request holds nothing then.</exception>
     protected void Hold(KvMemory memory)
     {
-        ObjectDisposedException.ThrowIf(!memory.TryAddReference(), memory);
+        if (!memory.TryAddReference())
+        {
+            ReleaseAll(); // a request that cannot be made is never ended
+            throw new ObjectDisposedException(nameof(KvMemory), "KV memory was lent after its last reference went.");
+        }
+
         _held.Add(memory);
     }
 

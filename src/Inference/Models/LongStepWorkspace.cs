@@ -83,25 +83,39 @@ internal sealed unsafe class LongStepWorkspace : IDisposable
             return;
         }
 
-        DisposeRows();
-        _rows = rows;
-        _memory = new NativeRows(rows * _width);
-        _states = [.. _states.Select(_ => new NativeRows((long)rows * _stateStride))];
+        // New before old: where there is no room, the old is still good.
+        var memory = new NativeRows(rows * _width);
+        NativeRows[] states = [];
+        try
+        {
+            foreach (var _ in _states)
+            {
+                states = [.. states, new NativeRows((long)rows * _stateStride)];
+            }
+        }
+        catch
+        {
+            Dispose(memory, states);
+            throw;
+        }
+
+        Dispose(_memory, _states);
+        (_rows, _memory, _states) = (rows, memory, states);
     }
 
     public void Dispose()
     {
-        DisposeRows();
+        Dispose(_memory, _states);
         foreach (var memory in _panels)
         {
             memory.Dispose();
         }
     }
 
-    private void DisposeRows()
+    private static void Dispose(NativeRows rows, NativeRows[] states)
     {
-        _memory.Dispose();
-        foreach (var memory in _states)
+        rows.Dispose();
+        foreach (var memory in states)
         {
             memory.Dispose();
         }

@@ -86,9 +86,9 @@ internal sealed unsafe class RowWorkspace : IDisposable
     {
         if (rows > _logitRows)
         {
+            var logits = new NativeRows((long)rows * _config.VocabularySize); // first: where there is no room, the old is still good
             _logits?.Dispose();
-            _logits = new NativeRows((long)rows * _config.VocabularySize);
-            _logitRows = rows;
+            (_logits, _logitRows) = (logits, rows);
         }
     }
 
