@@ -136,7 +136,9 @@ internal sealed partial class ContextGrain
         var layout = Model.Loaded.Layout;
         var longest = continuations.Max(static ids => ids.Length);
         TokenLimits.NewTokens(manifest.TokenIds.Length, longest - 1, new GenerationOptions { MaxNewTokens = 1 }, Model);
-        using var grant = await GrantAsync(manifest, layout.BytesPerToken * continuations.Sum(static ids => (long)ids.Length), batch: false, cancellationToken);
+        var lastPageTokens = manifest.TokenIds.Length - ((manifest.TokenIds.Length - 1) / layout.PageSize * layout.PageSize); // computed once more, beside the page
+        using var grant = await GrantAsync(
+            manifest, layout.BytesPerToken * (lastPageTokens + continuations.Sum(static ids => (long)ids.Length)), batch: false, cancellationToken);
         var tails = new List<KvTail>(continuations.Count);
         double[][] scores;
         try
@@ -166,7 +168,7 @@ internal sealed partial class ContextGrain
         PageGrant grant, ReadOnlyMemory<int> lastPage, List<int[]> continuations, List<KvTail> tails, CancellationToken cancellationToken)
     {
         var work = new DeviceWork<double[][]>(model =>
-            model.ScoreAsync(grant.Reader.Pages, lastPage, continuations, tails, batch: false, cancellationToken));
+            model.ScoreAsync(grant.Reader.Pages, lastPage, continuations, tails, grant.Tail, batch: false, cancellationToken));
         var id = registry.Add(work);
         try
         {

@@ -59,6 +59,25 @@ public sealed partial class SiloModels
             }
 
             var loaded = await _engine.LoadAsync(folder, modelId, new ModelLoadOptions(kvDtype), cancellationToken);
+            _served[modelId] = new ServedModel(loaded, await EnterAsync(loaded, modelId, dtype, cancellationToken));
+            Changed?.Invoke();
+            Log.Loaded(_logger, modelId, loaded.WeightBytes, loaded.LoadTime.TotalSeconds, loaded.Numerics.Id);
+        }
+        catch (Exception e) when (ErrorEdge.IsForeign(e))
+        {
+            throw ErrorEdge.Translate(e);
+        }
+        finally
+        {
+            _loading.Release();
+        }
+    }
+
+    // A model that may not be served is not kept.
+    private async Task<ModelSpec> EnterAsync(LoadedModel loaded, string modelId, string dtype, CancellationToken cancellationToken)
+    {
+        try
+        {
             var spec = new ModelSpec
             {
                 Model = modelId,
@@ -71,17 +90,12 @@ public sealed partial class SiloModels
                 KvBytesPerToken = loaded.Layout.BytesPerToken,
             };
             await _specs.EnsureAsync(spec, cancellationToken);
-            _served[modelId] = new ServedModel(loaded, spec);
-            Changed?.Invoke();
-            Log.Loaded(_logger, modelId, loaded.WeightBytes, loaded.LoadTime.TotalSeconds, loaded.Numerics.Id);
+            return spec;
         }
-        catch (Exception e) when (ErrorEdge.IsForeign(e))
+        catch
         {
-            throw ErrorEdge.Translate(e);
-        }
-        finally
-        {
-            _loading.Release();
+            await loaded.UnloadAsync();
+            throw;
         }
     }
 

@@ -1,4 +1,3 @@
-using Granary.Inference.Checkpoints;
 using Granary.Inference.Kernels;
 using Granary.Inference.Models;
 using Granary.Inference.Pages;
@@ -20,7 +19,7 @@ public sealed partial class DeviceEngine : IAsyncDisposable
     private readonly WorkQueue _queue;
     private readonly KernelTeam _team;
     private readonly SharedStep _sharedStep; // the device thread's
-    private readonly List<ICausalModel> _models = []; // the device thread's
+    private readonly List<DeviceModel> _models = []; // the device thread's
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Starts the device's thread.</summary>
@@ -92,14 +91,23 @@ public sealed partial class DeviceEngine : IAsyncDisposable
         return await request.Completion.ConfigureAwait(false);
     }
 
-    internal ICausalModel LoadOnDevice(Checkpoint checkpoint, KvDtype dtype)
+    /// <summary>Takes a checkpoint over and makes a model of it; where that fails, the checkpoint is disposed.</summary>
+    internal DeviceModel LoadOnDevice(CheckpointSource source, KvDtype dtype)
     {
-        var model = ModelFamilies.Load(checkpoint, dtype, _team);
-        _models.Add(model);
-        return model;
+        try
+        {
+            var model = new DeviceModel(ModelFamilies.Load(source.Checkpoint, dtype, _team), source);
+            _models.Add(model);
+            return model;
+        }
+        catch
+        {
+            source.Dispose();
+            throw;
+        }
     }
 
-    internal void UnloadOnDevice(ICausalModel model)
+    internal void UnloadOnDevice(DeviceModel model)
     {
         if (_models.Remove(model))
         {

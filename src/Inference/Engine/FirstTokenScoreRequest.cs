@@ -18,12 +18,12 @@ internal sealed class FirstTokenScoreRequest : ModelRequest<double[]>
     private double[] _scores = [];
 
     public FirstTokenScoreRequest(
-        ICausalModel model, IReadOnlyList<KvPage> pages, ReadOnlyMemory<int> lastPageIds, int[] tokenIds, bool batch, CancellationToken cancellationToken)
+        ICausalModel model, IReadOnlyList<KvPage> pages, ReadOnlyMemory<int> lastPageIds, int[] tokenIds, KvReservation reservation, bool batch, CancellationToken cancellationToken)
         : base(model, batch, cancellationToken)
     {
         (_pages, _lastPageIds, _tokenIds) = (pages, lastPageIds, tokenIds);
         _reader = new LogitReader(model.Config.VocabularySize);
-        Again = new KvMemory(pages[^1].Layout, pages[^1].Count, reservation: null);
+        Again = new KvMemory(pages[^1].Layout, pages[^1].Count, reservation);
         Hold(Again);
         Again.Release();
         Hold(pages);

@@ -11,16 +11,16 @@ public sealed class LoadedModel
 {
     private const int ContinuationsAtOnce = 16; // they share steps; more would only crowd the queue
     private readonly DeviceEngine _engine;
+    private readonly DeviceModel _device;
     private readonly ICausalModel _model;
-    private readonly CheckpointSource _source;
 
     // On the device thread, which the self-test needs.
-    internal LoadedModel(DeviceEngine engine, ICausalModel model, CheckpointSource source, string modelId, ModelLoadOptions options, TimeSpan loadTime)
+    internal LoadedModel(DeviceEngine engine, DeviceModel device, string modelId, ModelLoadOptions options, TimeSpan loadTime)
     {
-        (_engine, _model, _source, ModelId, LoadTime) = (engine, model, source, modelId, loadTime);
-        Layout = KvLayout.Of(model.Config, options.Dtype, options.PageSize);
-        var numerics = NumericsId.Of(engine.Device, options.Dtype, options.PageSize, model.Rows?.InstructionSet);
-        var exact = new SelfTestVerdicts(options.Cache.Folder).Get(source.Fingerprint, numerics, () => SelfTest.Passes(model, Layout));
+        (_engine, _device, _model, ModelId, LoadTime) = (engine, device, options.Prepare(device.Model), modelId, loadTime);
+        Layout = KvLayout.Of(_model.Config, options.Dtype, options.PageSize);
+        var numerics = NumericsId.Of(engine.Device, options.Dtype, options.PageSize, _model.Rows?.InstructionSet);
+        var exact = new SelfTestVerdicts(options.Cache.Folder).Get(device.Source.Fingerprint, numerics, () => SelfTest.Passes(_model, Layout));
         Numerics = exact ? numerics : numerics.AsInexact();
     }
 
@@ -34,16 +34,20 @@ public sealed class LoadedModel
     public KvLayout Layout { get; }
 
     /// <summary>Gets the tokenizer; <see langword="null"/> where the folder has none.</summary>
-    public TextTokenizer? Tokenizer => _source.Tokenizer;
+    public TextTokenizer? Tokenizer => _device.Source.Tokenizer;
 
     /// <summary>Gets the fingerprint of configuration and weights.</summary>
-    public string Fingerprint => _source.Fingerprint;
+    public string Fingerprint => _device.Source.Fingerprint;
 
     /// <summary>Gets what the bits of its results depend on.</summary>
     public NumericsId Numerics { get; }
 
-    /// <summary>Gets the bytes of the weights as the device holds them.</summary>
+    /// <summary>Gets the bytes of the weights as the device holds them, once: our kernels and libtorch use the same.</summary>
     public long WeightBytes => _model.WeightBytes;
+
+    /// <summary>Gets how many of <see cref="WeightBytes"/> are the mapped file's own, which processes share and the kernel can drop and read again.</summary>
+    /// <value>All where the file has the run's dtype and its tensors begin on a cache line, as those of <c>granary model create</c> do; 0 where every tensor was converted.</value>
+    public long MappedWeightBytes => _model.MappedWeightBytes;
 
     /// <summary>Gets the bytes that the kernels hold beside the weights, which they use where they are: norms and biases in float32, tables, working memory.</summary>
     /// <value>Grows with the longest step that was run, to that of a page.</value>
@@ -109,12 +113,13 @@ public sealed class LoadedModel
     /// <param name="lastPageIds">The token ids of the last page, which is computed once more for its last row.</param>
     /// <param name="continuations">The tokens to score, each continuation for itself.</param>
     /// <param name="tails">One for each continuation: empty, at the context's length.</param>
+    /// <param name="reservation">Pays for the last page's KV while it is computed again: the bytes of its tokens are taken.</param>
     /// <param name="batch">Whether interactive requests go first.</param>
     /// <param name="cancellationToken">Ends the work between two steps.</param>
     /// <returns>For each continuation, one natural log-probability for each of its tokens; the bits that it has alone.</returns>
     /// <exception cref="Errors.InferenceException"><c>EmptyInput</c>, <c>InvalidArgument</c>, <c>TokenOutOfVocabulary</c>, <c>ContextWindowExceeded</c>, <c>QueueFull</c>, <c>NonFiniteLogits</c>: each says what to do.</exception>
     public async Task<double[][]> ScoreAsync(
-        IReadOnlyList<KvPage> pages, ReadOnlyMemory<int> lastPageIds, IReadOnlyList<int[]> continuations, IReadOnlyList<KvTail> tails, bool batch, CancellationToken cancellationToken)
+        IReadOnlyList<KvPage> pages, ReadOnlyMemory<int> lastPageIds, IReadOnlyList<int[]> continuations, IReadOnlyList<KvTail> tails, KvReservation reservation, bool batch, CancellationToken cancellationToken)
     {
         if (pages.Count == 0 || continuations.Count == 0 || continuations.Any(static continuation => continuation.Length == 0))
         {
@@ -142,7 +147,7 @@ public sealed class LoadedModel
 
         KvPage[] context = [.. pages];
         var firstIds = continuations.Select(static continuation => continuation[0]).ToArray();
-        var firsts = await _engine.RunAsync(new FirstTokenScoreRequest(_model, context, lastPageIds, firstIds, batch, cancellationToken)).ConfigureAwait(false);
+        var firsts = await _engine.RunAsync(new FirstTokenScoreRequest(_model, context, lastPageIds, firstIds, reservation, batch, cancellationToken)).ConfigureAwait(false);
         var scores = firsts.Select(static first => new[] { first }).ToArray();
         var side = new ParallelOptions { MaxDegreeOfParallelism = ContinuationsAtOnce, CancellationToken = cancellationToken };
         await Parallel.ForEachAsync(Enumerable.Range(0, scores.Length).Where(index => continuations[index].Length > 1), side, ScoreRestAsync).ConfigureAwait(false);
@@ -183,19 +188,18 @@ public sealed class LoadedModel
     }
 
     /// <summary>Unloads the model. No work may be queued for it.</summary>
-    /// <returns>When the weights are gone.</returns>
+    /// <returns>When the weights are gone, and their mapping.</returns>
     public async Task UnloadAsync()
     {
         var unload = new SingleStep<bool>(
             () =>
             {
-                _engine.UnloadOnDevice(_model);
+                _engine.UnloadOnDevice(_device);
                 return true;
             },
             batch: false,
             CancellationToken.None);
         await _engine.RunAsync(unload).ConfigureAwait(false);
-        _source.Dispose();
     }
 
     private AnswerText? NewText(SamplingOptions options)

@@ -9,22 +9,37 @@ internal static class ModelLoading
     public static async Task<LoadedModel> LoadAsync(DeviceEngine engine, string folder, string modelId, ModelLoadOptions options, CancellationToken cancellationToken)
     {
         var started = engine.Time.GetTimestamp();
-        var files = await Task.Run(() => CheckpointSource.Open(folder, options.Cache), cancellationToken).ConfigureAwait(false);
+        var source = await Task.Run(() => CheckpointSource.Open(folder, options.Cache), cancellationToken).ConfigureAwait(false);
+        var isTaken = false;
         try
         {
             var load = new SingleStep<LoadedModel>(
                 () =>
                 {
-                    var model = options.Prepare(engine.LoadOnDevice(files.Checkpoint, options.Dtype));
-                    return new LoadedModel(engine, model, files, modelId, options, engine.Time.GetElapsedTime(started));
+                    isTaken = true;
+                    return LoadOnDevice(engine, source, modelId, options, started);
                 },
                 batch: false,
                 cancellationToken);
             return await engine.RunAsync(load).ConfigureAwait(false);
         }
+        catch when (!isTaken)
+        {
+            source.Dispose(); // the step never ran
+            throw;
+        }
+    }
+
+    private static LoadedModel LoadOnDevice(DeviceEngine engine, CheckpointSource source, string modelId, ModelLoadOptions options, long started)
+    {
+        var device = engine.LoadOnDevice(source, options.Dtype);
+        try
+        {
+            return new LoadedModel(engine, device, modelId, options, engine.Time.GetElapsedTime(started));
+        }
         catch
         {
-            files.Dispose();
+            engine.UnloadOnDevice(device);
             throw;
         }
     }

@@ -26,7 +26,7 @@ internal sealed class GptNeoXModel : ICausalModel
         _finalNorm = new Affine(weights, "gpt_neox.final_layer_norm");
         _head = Config.TiedEmbeddings ? _embedding.alias().DetachFromDisposeScope() : weights.Get("embed_out.weight");
         _rotary = new RotaryTable(Config.RotaryDimensions, Config.RotaryBase, Config.Window, dtype);
-        WeightBytes = weights.Bytes;
+        (WeightBytes, MappedWeightBytes) = (weights.Bytes, weights.MappedBytes);
         if (dtype != KvDtype.Float64)
         {
             var addresses = new GptNeoXRowWeights(_embedding, _head, _finalNorm, _layers, _rotary);
@@ -39,6 +39,8 @@ internal sealed class GptNeoXModel : ICausalModel
     public KvDtype Dtype { get; }
 
     public long WeightBytes { get; }
+
+    public long MappedWeightBytes { get; }
 
     public IRowModel? Rows { get; }
 

@@ -14,6 +14,9 @@ internal interface ICausalModel : IDisposable
     /// <summary>Gets the bytes of the weights as the device holds them, those used in place included.</summary>
     long WeightBytes { get; }
 
+    /// <summary>Gets the bytes of those weights that are used where the file is mapped.</summary>
+    long MappedWeightBytes { get; }
+
     /// <summary>Gets what runs short steps of many sequences together; <see langword="null"/> where the device or dtype has nothing but <see cref="Run"/>.</summary>
     IRowModel? Rows { get; }
 

@@ -6,10 +6,10 @@ using Granary.Inference.Errors;
 namespace Granary.Inference.Safetensors;
 
 /// <summary>Writes safetensors files: the whole file or none.</summary>
-/// <remarks>Format: https://github.com/huggingface/safetensors, "Format". The header is padded with spaces to a multiple of 8, so that tensors of 8-byte elements can be read where they lie.</remarks>
+/// <remarks>Format: https://github.com/huggingface/safetensors, "Format". The header is padded with spaces until the data begins on a cache line, so that tensors can be used where a file is mapped.</remarks>
 public static class SafetensorsWriter
 {
-    private const int Alignment = 8;
+    private const int CacheLine = 64;
 
     /// <summary>Writes a file beside its place and renames it there, over a file that may be there already.</summary>
     /// <param name="path">The file.</param>
@@ -96,7 +96,7 @@ public static class SafetensorsWriter
             json.WriteEndObject();
         }
 
-        while (buffer.Length % Alignment != 0)
+        while ((SafetensorsHeader.PrefixBytes + buffer.Length) % CacheLine != 0)
         {
             buffer.WriteByte((byte)' ');
         }

@@ -89,15 +89,17 @@ internal sealed class ContextRun : IDisposable
 
     public async Task<double[][]> ScoreAsync(int[][] continuations)
     {
-        using var reservation = await Budget.AdmitAsync(continuations.Sum(ids => ids.Length) * Model.Layout.BytesPerToken, false, default);
+        // The last page is computed once more.
+        using var reservation = await Budget.AdmitAsync((Pages[^1].Count + continuations.Sum(ids => ids.Length)) * Model.Layout.BytesPerToken, false, default);
         var tails = continuations.Select(ids => KvTail.Allocate(Model.Layout, Ids.Length, ids.Length, reservation)).ToList();
         try
         {
-            return await Model.ScoreAsync(Pages, Ids.AsMemory(Pages[^1].Start), continuations, tails, false, default);
+            return await Model.ScoreAsync(Pages, Ids.AsMemory(Pages[^1].Start), continuations, tails, reservation, false, default);
         }
         finally
         {
             tails.ForEach(tail => tail.Dispose());
+            Assert.Equal(0, reservation.Bytes);
         }
     }
 

@@ -84,6 +84,8 @@ public sealed class SelfTestTests(EngineFixture engine) : IDisposable
 
         public long WeightBytes => inner.WeightBytes;
 
+        public long MappedWeightBytes => inner.MappedWeightBytes;
+
         public IRowModel? Rows { get; } = new DependentRows(inner.Rows ?? throw new InvalidOperationException("The dtype has no row kernels."), dependence);
 
         public Tensor? Run(ModelStep step) => inner.Run(step);
@@ -147,6 +149,8 @@ public sealed class SelfTestTests(EngineFixture engine) : IDisposable
         public KvDtype Dtype => inner.Dtype;
 
         public long WeightBytes => inner.WeightBytes;
+
+        public long MappedWeightBytes => inner.MappedWeightBytes;
 
         public IRowModel? Rows => null;
 

@@ -1,0 +1,136 @@
+using Granary.Inference.Checkpoints;
+using Granary.Inference.Engine;
+using Granary.Inference.Errors;
+using Granary.Inference.Models;
+using Granary.Inference.Pages;
+using Granary.Inference.Shapes;
+using Granary.Inference.Tests.Checkpoints;
+using Granary.Inference.Tests.HistoryIndependence;
+
+namespace Granary.Inference.Tests.Engine;
+
+/// <summary>Weights are held once, and a mapping lives as long as its model.</summary>
+public sealed class LoadingTests : IAsyncLifetime
+{
+    private readonly ScratchFolder _scratch = new();
+    private readonly DeviceEngine _engine = HistoryModels.NewEngine(threads: 1);
+
+    private string Folder => _scratch.File("model");
+
+    public ValueTask InitializeAsync()
+    {
+        RandomCheckpoint.Create(HistoryModels.Shape(heads: 8, headDim: 64, vocabulary: 5003), seed: 1, Folder); // 33 MB
+        return ValueTask.CompletedTask;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _engine.DisposeAsync();
+        _scratch.Dispose();
+    }
+
+    [Fact]
+    public async Task Load_DtypeOfTheFile_EveryWeightIsUsedWhereItIsMapped()
+    {
+        var model = await LoadAsync(KvDtype.Float32);
+
+        Assert.Equal(model.WeightBytes, model.MappedWeightBytes);
+        await model.UnloadAsync();
+    }
+
+    [Fact]
+    public async Task Load_OtherDtype_OneCopyAndNoPageOfTheFileStays()
+    {
+        var model = await LoadAsync(KvDtype.BFloat16);
+
+        Assert.Equal(0, model.MappedWeightBytes);
+        Assert.Equal(new FileInfo(Weights).Length / 2, model.WeightBytes, 16_384.0); // but for the header
+        // A page at each end of a tensor is its neighbour's too, and a fault brings 16 pages.
+        Assert.True(ResidentBytes() < model.WeightBytes / 10, $"{ResidentBytes()} bytes of the file are resident beside the copy of {model.WeightBytes}.");
+        await model.UnloadAsync();
+    }
+
+    [Fact]
+    public async Task Unload_EndsTheMapping()
+    {
+        var model = await LoadAsync(KvDtype.Float32);
+        Assert.True(IsMapped());
+
+        await model.UnloadAsync();
+
+        Assert.False(IsMapped());
+    }
+
+    [Fact]
+    public async Task Dispose_EngineWithALoadedModel_EndsTheMapping()
+    {
+        await LoadAsync(KvDtype.Float32);
+
+        await _engine.DisposeAsync();
+
+        Assert.False(IsMapped());
+    }
+
+    [Fact]
+    public async Task Load_FailsOnTheDevice_LeavesNothing()
+    {
+        static ICausalModel Fail(ICausalModel model) => throw new InferenceException("Broken", "The model broke.", "Mend it.");
+
+        await Assert.ThrowsAsync<InferenceException>(() => _engine.LoadAsync(Folder, "broken", Options(KvDtype.Float32) with { Prepare = Fail }, TestContext.Current.CancellationToken));
+
+        Assert.False(IsMapped());
+    }
+
+    [Fact]
+    public async Task Load_CancelledWhileItWaits_LeavesNothing()
+    {
+        using var busy = new ManualResetEventSlim();
+        using var leave = new CancellationTokenSource();
+        var holds = _engine.RunAsync(new SingleStep<bool>(() => busy.Wait(TimeSpan.FromMinutes(1)), batch: false, CancellationToken.None));
+        var load = _engine.LoadAsync(Folder, "late", Options(KvDtype.Float32), leave.Token);
+        await WaitAsync(() => _engine.QueueDepth == 2);
+
+        await leave.CancelAsync();
+        busy.Set();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => load);
+        Assert.True(await holds);
+        Assert.False(IsMapped());
+    }
+
+    private static async Task WaitAsync(Func<bool> condition)
+    {
+        using var timeout = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+        while (!condition())
+        {
+            timeout.Token.ThrowIfCancellationRequested();
+            await Task.Yield();
+        }
+    }
+
+    private string Weights => Path.Combine(Folder, "model.safetensors");
+
+    private ModelLoadOptions Options(KvDtype dtype) => new(dtype, Fingerprints: new FingerprintCache(_scratch.File("fingerprints")));
+
+    private Task<LoadedModel> LoadAsync(KvDtype dtype) => _engine.LoadAsync(Folder, "loaded", Options(dtype), TestContext.Current.CancellationToken);
+
+    private bool IsMapped() => File.ReadLines("/proc/self/maps").Any(line => line.EndsWith(Weights, StringComparison.Ordinal));
+
+    private long ResidentBytes()
+    {
+        var (bytes, isOurs) = (0L, false);
+        foreach (var line in File.ReadLines("/proc/self/smaps"))
+        {
+            if (line.Contains('-', StringComparison.Ordinal) && line.Split(' ') is [var range, _, ..] && range.Contains('-', StringComparison.Ordinal))
+            {
+                isOurs = line.EndsWith(Weights, StringComparison.Ordinal);
+            }
+            else if (isOurs && line.StartsWith("Rss:", StringComparison.Ordinal))
+            {
+                bytes += 1024 * long.Parse(line["Rss:".Length..^"kB".Length], System.Globalization.CultureInfo.InvariantCulture);
+            }
+        }
+
+        return bytes;
+    }
+}
