@@ -34,7 +34,7 @@ public sealed partial class DeviceEngine : IAsyncDisposable
         (_options, _time, _logger) = (options, time, logger);
         _queue = new WorkQueue(options.QueueCapacity);
         _team = new KernelTeam(options.EffectiveThreads);
-        _sharedStep = new SharedStep(_queue, time, Fail);
+        _sharedStep = new SharedStep(_queue, time, RunControl, Fail);
         new Thread(Run) { Name = "granary-device-" + Device, IsBackground = true }.Start();
     }
 
@@ -159,6 +159,14 @@ public sealed partial class DeviceEngine : IAsyncDisposable
         _models.Clear();
         _team.Dispose();
         _ended.TrySetResult();
+    }
+
+    private void RunControl()
+    {
+        while (_queue.TryTakeControl(out var action))
+        {
+            RunOne(action, null);
+        }
     }
 
     // The edge of the thread: whatever a request or an action throws ends that request or action only.

@@ -9,9 +9,14 @@ namespace Granary.Inference.Engine;
 /// Continuous batching (Yu et al. 2022, Orca). Who shares a step changes no bit (design, section 3). A request that fails fails alone, and each one that is not
 /// done goes behind its class, so all of a class advance alike.
 /// </remarks>
-internal sealed class SharedStep(WorkQueue queue, TimeProvider time, Action<EngineRequest, Exception> fail)
+/// <param name="queue">Where requests wait.</param>
+/// <param name="time">Measures steps.</param>
+/// <param name="runControl">Runs the actions that wait; called before each of the step's two passes but the first, before which they have run.</param>
+/// <param name="fail">Ends a request with an error.</param>
+internal sealed class SharedStep(WorkQueue queue, TimeProvider time, Action runControl, Action<EngineRequest, Exception> fail)
 {
     private readonly List<EngineRequest> _sharing = [];
+    private readonly List<(EngineRequest Request, Exception Exception)> _broken = [];
     private readonly List<ModelStep> _steps = [];
 
     /// <summary>Runs the step.</summary>
@@ -31,22 +36,50 @@ internal sealed class SharedStep(WorkQueue queue, TimeProvider time, Action<Engi
         }
 
         queue.TakeWhere(other => Fits(other, rows, ref room), _sharing);
-        RunRows(rows);
-        if (!own)
+        foreach (var (broken, exception) in _broken)
         {
-            RunAlone(request);
+            _sharing.Remove(broken);
+            fail(broken, exception);
         }
+
+        _broken.Clear();
+        RunRows(rows);
+        if (own)
+        {
+            return;
+        }
+
+        if (_sharing.Count > 0)
+        {
+            runControl();
+        }
+
+        if (request.CancellationToken.IsCancellationRequested)
+        {
+            fail(request, new OperationCanceledException(request.CancellationToken)); // its page would be for nobody
+            return;
+        }
+
+        RunAlone(request);
     }
 
-    private static bool Fits(EngineRequest request, IRowModel rows, ref int room)
+    private bool Fits(EngineRequest request, IRowModel rows, ref int room)
     {
-        if (request is not IModelWork work || work.Model.Rows != rows || !work.RunsInRows || work.Next.TokenIds.Length > room)
+        try
         {
-            return false;
-        }
+            if (request is not IModelWork work || work.Model.Rows != rows || !work.RunsInRows || work.Next.TokenIds.Length > room)
+            {
+                return false;
+            }
 
-        room -= work.Next.TokenIds.Length;
-        return true;
+            room -= work.Next.TokenIds.Length;
+            return true;
+        }
+        catch (Exception exception)
+        {
+            _broken.Add((request, exception)); // taken, so that it can be ended; the others go on
+            return true;
+        }
     }
 
     private void RunRows(IRowModel rows)

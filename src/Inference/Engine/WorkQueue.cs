@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace Granary.Inference.Engine;
 
 /// <summary>What waits for the device thread: a bounded lane of requests that take turns, and an unbounded lane of control actions that go first.</summary>
@@ -81,8 +83,17 @@ internal sealed class WorkQueue(int capacity)
         }
     }
 
+    /// <summary>Takes the next action, if there is one.</summary>
+    public bool TryTakeControl([MaybeNullWhen(false)] out Action action)
+    {
+        lock (_gate)
+        {
+            return _control.TryDequeue(out action);
+        }
+    }
+
     /// <summary>Takes requests out of turn, interactive ones first, each class in order.</summary>
-    /// <param name="wanted">Whether one is taken; called under the queue's lock.</param>
+    /// <param name="wanted">Whether one is taken; called under the queue's lock, and it must not throw.</param>
     /// <param name="taken">Where they go.</param>
     public void TakeWhere(Func<EngineRequest, bool> wanted, List<EngineRequest> taken)
     {
