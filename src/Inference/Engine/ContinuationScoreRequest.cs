@@ -7,7 +7,7 @@ namespace Granary.Inference.Engine;
 /// <summary>The log-probabilities of a continuation's tokens after its first.</summary>
 internal sealed class ContinuationScoreRequest : ModelRequest<double[]>
 {
-    private readonly IReadOnlyList<KvPage> _pages;
+    private readonly KvRun[] _past; // the context's pages, and the tail last: as it is before each step
     private readonly int[] _continuation;
     private readonly KvTail _tail;
     private readonly LogitReader _reader;
@@ -16,7 +16,7 @@ internal sealed class ContinuationScoreRequest : ModelRequest<double[]>
     public ContinuationScoreRequest(ICausalModel model, IReadOnlyList<KvPage> pages, int[] continuation, KvTail tail, bool batch, CancellationToken cancellationToken)
         : base(model, batch, cancellationToken)
     {
-        (_pages, _continuation, _tail) = (pages, continuation, tail);
+        (_past, _continuation, _tail) = (KvPlan.RunsOf(pages), continuation, tail);
         _scores = new double[continuation.Length - 1];
         _reader = new LogitReader(model.Config.VocabularySize);
         Hold(pages);
@@ -29,11 +29,12 @@ internal sealed class ContinuationScoreRequest : ModelRequest<double[]>
     {
         var position = _tail.Start + _tail.Count;
         var rows = KvPlan.Rows(position, _scores.Length - _tail.Count, _tail.Data.Layout.PageSize); // the last token is scored, not run
+        _past[^1] = new KvRun(_tail.Data, _tail.Count);
         return new ModelStep
         {
             TokenIds = _continuation.AsMemory(_tail.Count, rows),
             Position = position,
-            Past = KvPlan.Past(_pages, _tail),
+            Past = _past,
             Target = _tail.Data,
             TargetOffset = _tail.Count,
             Logits = LogitRows.All,

@@ -11,7 +11,9 @@ internal sealed class GenerationRequest : ModelRequest<GenerationResult>
     private readonly SeenTokens? _seen;
     private readonly TokenSampler _sampler;
     private readonly LogitReader _reader;
-    private readonly List<int> _tokens = [];
+    private readonly KvRun[] _past; // the context's pages, and the tail last: as it is before each step
+    private readonly int[] _lastToken = new int[1];
+    private readonly List<int> _tokens;
     private readonly List<double> _logProbabilities = [];
     private readonly List<ScoredToken[]> _top = [];
     private int _prompted;
@@ -20,7 +22,8 @@ internal sealed class GenerationRequest : ModelRequest<GenerationResult>
     public GenerationRequest(ICausalModel model, GenerationWork work, AnswerText? text)
         : base(model, work.Batch, work.CancellationToken)
     {
-        (_work, _text) = (work, text);
+        (_work, _text, _past) = (work, text, KvPlan.RunsOf(work.Pages));
+        _tokens = new List<int>(work.Options.MaxNewTokens);
         if (work.Options.RepetitionPenalty != 1)
         {
             _seen = new SeenTokens(model.Config.VocabularySize, work.PriorIds.Length + work.PromptIds.Length + work.Options.MaxNewTokens);
@@ -50,11 +53,13 @@ internal sealed class GenerationRequest : ModelRequest<GenerationResult>
         var position = tail.Start + tail.Count;
         var prompt = _work.PromptIds.AsMemory(_prompted);
         var rows = prompt.IsEmpty ? 1 : KvPlan.Rows(position, prompt.Length, tail.Data.Layout.PageSize);
+        _past[^1] = new KvRun(tail.Data, tail.Count);
+        _lastToken[0] = prompt.IsEmpty ? _tokens[^1] : 0;
         return new ModelStep
         {
-            TokenIds = prompt.IsEmpty ? new[] { _tokens[^1] } : prompt[..rows],
+            TokenIds = prompt.IsEmpty ? _lastToken : prompt[..rows],
             Position = position,
-            Past = KvPlan.Past(_work.Pages, tail),
+            Past = _past,
             Target = tail.Data,
             TargetOffset = tail.Count,
             Logits = rows >= prompt.Length ? LogitRows.Last : LogitRows.None,

@@ -52,8 +52,8 @@ internal static class KvPlan
     /// <summary>Gets how many rows the next step takes: up to the next page boundary, which no step crosses.</summary>
     public static int Rows(int position, int remaining, int pageSize) => Math.Min(remaining, pageSize - position % pageSize);
 
-    /// <summary>Gets what a step at the end of a tail sees.</summary>
-    public static KvRun[] Past(IReadOnlyList<KvPage> pages, KvTail tail)
+    /// <summary>Gets what pages hold, and a place for one more run.</summary>
+    public static KvRun[] RunsOf(IReadOnlyList<KvPage> pages)
     {
         var runs = new KvRun[pages.Count + 1];
         for (var page = 0; page < pages.Count; page++)
@@ -61,7 +61,6 @@ internal static class KvPlan
             runs[page] = new KvRun(pages[page].Data, pages[page].Count);
         }
 
-        runs[^1] = new KvRun(tail.Data, tail.Count);
         return runs;
     }
 }

@@ -6,6 +6,7 @@ namespace Granary.Inference.Kernels;
 internal sealed unsafe class NativeRows : IDisposable
 {
     private const nuint Alignment = 64;
+    private static long _liveBytes;
     private float* _address;
 
     /// <param name="count">Values; they are zero at first.</param>
@@ -14,7 +15,11 @@ internal sealed unsafe class NativeRows : IDisposable
         Bytes = Math.Max(count, 1) * sizeof(float);
         _address = (float*)NativeMemory.AlignedAlloc((nuint)Bytes, Alignment);
         NativeMemory.Clear(_address, (nuint)Bytes);
+        Interlocked.Add(ref _liveBytes, Bytes);
     }
+
+    /// <summary>Gets the bytes of all that were not disposed, in this process: for tests, which no allocator's arena can deceive.</summary>
+    public static long LiveBytes => Interlocked.Read(ref _liveBytes);
 
     public float* Address => _address;
 
@@ -22,7 +27,11 @@ internal sealed unsafe class NativeRows : IDisposable
 
     public void Dispose()
     {
-        NativeMemory.AlignedFree(_address);
-        _address = null;
+        if (_address is not null)
+        {
+            Interlocked.Add(ref _liveBytes, -Bytes);
+            NativeMemory.AlignedFree(_address);
+            _address = null;
+        }
     }
 }

@@ -1,17 +1,17 @@
+using System.Runtime.InteropServices;
+
 namespace Granary.Inference.Models;
 
 /// <summary>The rows of a step, each with its position, and groups of them that see the same pages.</summary>
 /// <remarks>Reused from step to step. Grouping saves reads and changes no bit: each row's attention goes through its runs in the same order either way.</remarks>
 internal sealed class RowBatch(int capacity)
 {
-    private readonly List<KvRun[]> _groupRuns = [];
-    private readonly List<List<int>> _groupSteps = [];
-    private readonly List<(int First, int End)> _groupRows = [];
+    private readonly List<Group> _groups = []; // kept when they are empty: filling a batch allocates nothing once it has been as large
     private readonly int[] _stepRows = new int[capacity + 1];
 
     public int Rows { get; private set; }
 
-    public int Groups => _groupRows.Count;
+    public int Groups { get; private set; }
 
     public int[] TokenIds { get; } = new int[capacity];
 
@@ -26,31 +26,29 @@ internal sealed class RowBatch(int capacity)
     /// <summary>Gets the rows whose logits are wanted.</summary>
     public List<int> LogitRows { get; } = [];
 
-    public (int First, int End) RowsOf(int group) => _groupRows[group];
+    public (int First, int End) RowsOf(int group) => (_groups[group].First, _groups[group].End);
 
     /// <summary>Gets the runs that all rows of a group see before their own.</summary>
-    public KvRun[] SharedRuns(int group) => _groupRuns[group];
+    public ReadOnlySpan<KvRun> SharedRuns(int group) => CollectionsMarshal.AsSpan(_groups[group].Runs);
 
     public void Fill(IReadOnlyList<ModelStep> steps)
     {
-        Rows = 0;
+        (Rows, Groups) = (0, 0);
         LogitRows.Clear();
-        _groupRuns.Clear();
-        _groupSteps.Clear();
-        _groupRows.Clear();
         for (var index = 0; index < steps.Count; index++)
         {
             _stepRows[index] = Rows;
             Add(steps[index]);
-            Join(index, Shared(steps[index]));
+            GroupOf(steps[index]).Steps.Add(index);
         }
 
         _stepRows[steps.Count] = Rows;
         var place = 0;
-        foreach (var members in _groupSteps)
+        for (var index = 0; index < Groups; index++)
         {
-            var first = place;
-            foreach (var step in members)
+            var group = _groups[index];
+            group.First = place;
+            foreach (var step in group.Steps)
             {
                 for (var row = _stepRows[step]; row < _stepRows[step + 1]; row++)
                 {
@@ -58,17 +56,23 @@ internal sealed class RowBatch(int capacity)
                 }
             }
 
-            _groupRows.Add((first, place));
+            group.End = place;
         }
     }
-
-    private static KvRun[] Shared(ModelStep step) => [.. step.Past.Where(run => run.Count > 0 && run.Memory != step.Target)];
 
     private void Add(ModelStep step)
     {
         var target = step.Target ?? throw new ArgumentException("A row's keys and values need a place.", nameof(step));
-        var before = step.Past.FirstOrDefault(run => run.Memory == target && run.Count > 0);
-        var offset = before.Count > 0 ? before.Offset : step.TargetOffset;
+        var offset = step.TargetOffset;
+        for (var run = 0; run < step.Past.Count; run++)
+        {
+            if (step.Past[run].Memory == target && step.Past[run].Count > 0)
+            {
+                offset = step.Past[run].Offset;
+                break;
+            }
+        }
+
         for (var index = 0; index < step.TokenIds.Length; index++, Rows++)
         {
             TokenIds[Rows] = step.TokenIds.Span[index];
@@ -81,18 +85,60 @@ internal sealed class RowBatch(int capacity)
         }
     }
 
-    private void Join(int step, KvRun[] shared)
+    // Steps that see the same runs are in one; a step that sees nothing but its own is in one by itself.
+    private Group GroupOf(ModelStep step)
     {
-        for (var group = 0; group < _groupRuns.Count; group++)
+        for (var index = 0; index < Groups; index++)
         {
-            if (shared.Length > 0 && _groupRuns[group].AsSpan().SequenceEqual(shared))
+            if (_groups[index].Runs.Count > 0 && Sees(step, _groups[index].Runs))
             {
-                _groupSteps[group].Add(step);
-                return;
+                return _groups[index];
             }
         }
 
-        _groupRuns.Add(shared);
-        _groupSteps.Add([step]);
+        if (Groups == _groups.Count)
+        {
+            _groups.Add(new Group());
+        }
+
+        var group = _groups[Groups++];
+        group.Runs.Clear();
+        group.Steps.Clear();
+        for (var run = 0; run < step.Past.Count; run++)
+        {
+            if (IsShared(step, step.Past[run]))
+            {
+                group.Runs.Add(step.Past[run]);
+            }
+        }
+
+        return group;
+    }
+
+    private static bool Sees(ModelStep step, List<KvRun> runs)
+    {
+        var seen = 0;
+        for (var run = 0; run < step.Past.Count; run++)
+        {
+            if (IsShared(step, step.Past[run]) && (seen == runs.Count || runs[seen++] != step.Past[run]))
+            {
+                return false;
+            }
+        }
+
+        return seen == runs.Count;
+    }
+
+    private static bool IsShared(ModelStep step, KvRun run) => run.Count > 0 && run.Memory != step.Target;
+
+    private sealed class Group
+    {
+        public List<KvRun> Runs { get; } = [];
+
+        public List<int> Steps { get; } = [];
+
+        public int First { get; set; }
+
+        public int End { get; set; }
     }
 }

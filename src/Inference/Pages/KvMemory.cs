@@ -8,6 +8,7 @@ namespace Granary.Inference.Pages;
 internal sealed unsafe class KvMemory : MemoryManager<byte>
 {
     private const nuint Alignment = 64;
+    private static long _liveBytes;
     private readonly KvReservation? _held;
     private byte* _address;
     private int _references = 1;
@@ -25,6 +26,7 @@ internal sealed unsafe class KvMemory : MemoryManager<byte>
         try
         {
             _address = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(Bytes, 1), Alignment);
+            Interlocked.Add(ref _liveBytes, Bytes);
         }
         catch
         {
@@ -32,6 +34,9 @@ internal sealed unsafe class KvMemory : MemoryManager<byte>
             throw;
         }
     }
+
+    /// <summary>Gets the bytes of all whose last reference did not go, in this process: for tests, which no allocator's arena can deceive.</summary>
+    public static long LiveBytes => Interlocked.Read(ref _liveBytes);
 
     public KvLayout Layout { get; }
 
@@ -77,6 +82,7 @@ internal sealed unsafe class KvMemory : MemoryManager<byte>
             return false;
         }
 
+        Interlocked.Add(ref _liveBytes, -Bytes);
         NativeMemory.AlignedFree(_address);
         _address = null;
         Freed?.Invoke();
