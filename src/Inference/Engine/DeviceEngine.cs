@@ -92,11 +92,11 @@ public sealed partial class DeviceEngine : IAsyncDisposable
     }
 
     /// <summary>Takes a checkpoint over and makes a model of it; where that fails, the checkpoint is disposed.</summary>
-    internal DeviceModel LoadOnDevice(CheckpointSource source, KvDtype dtype)
+    internal DeviceModel LoadOnDevice(CheckpointSource source, KvDtype dtype, Func<int, KernelSet> kernels)
     {
         try
         {
-            var model = new DeviceModel(ModelFamilies.Load(source.Checkpoint, dtype, _team), source);
+            var model = new DeviceModel(ModelFamilies.Load(source.Checkpoint, dtype, _team, kernels), source);
             _models.Add(model);
             return model;
         }

@@ -1,4 +1,5 @@
 using Granary.Inference.Checkpoints;
+using Granary.Inference.Kernels;
 using Granary.Inference.Models;
 using Granary.Inference.Pages;
 
@@ -14,4 +15,7 @@ public sealed record ModelLoadOptions(KvDtype Dtype = KvDtype.Float32, int PageS
 
     // Tests put a model between that breaks the promise.
     internal Func<ICausalModel, ICausalModel> Prepare { get; init; } = static model => model;
+
+    // Tests take others than this machine's best.
+    internal Func<int, KernelSet> Kernels { get; init; } = KernelSet.Best;
 }

@@ -32,7 +32,7 @@ internal static class ModelLoading
 
     private static LoadedModel LoadOnDevice(DeviceEngine engine, CheckpointSource source, string modelId, ModelLoadOptions options, long started)
     {
-        var device = engine.LoadOnDevice(source, options.Dtype);
+        var device = engine.LoadOnDevice(source, options.Dtype, options.Kernels);
         try
         {
             return new LoadedModel(engine, device, modelId, options, engine.Time.GetElapsedTime(started));

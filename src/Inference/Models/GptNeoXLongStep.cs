@@ -31,11 +31,11 @@ internal sealed unsafe class GptNeoXLongStep : IDisposable
     private int _layerIndex;
     private int _firstEnding; // rows from here on go to the layer's end: all, of the last layer those whose logits are wanted
 
-    public GptNeoXLongStep(ModelConfig config, RowKernels rowKernels, PanelKernels panels, KernelTeam team, GptNeoXRowWeights weights)
+    public GptNeoXLongStep(ModelConfig config, KernelSet kernels, KernelTeam team, GptNeoXRowWeights weights)
     {
-        (_config, _rowKernels, _panels, _team, _weights) = (config, rowKernels, panels, team, weights);
-        _attention = new BlockAttention(rowKernels, panels, config.HeadDim, team.Threads);
-        _space = new LongStepWorkspace(config, panels.Outputs, _attention.StateStride, team.Threads);
+        (_config, _rowKernels, _panels, _team, _weights) = (config, kernels.Rows, kernels.Panels, team, weights);
+        _attention = new BlockAttention(kernels.Rows, kernels.Panels, config.HeadDim, team.Threads);
+        _space = new LongStepWorkspace(config, kernels.Panels.Outputs, _attention.StateStride, team.Threads);
         _layer = weights.Layers[0];
         _step = new ModelStep { TokenIds = default, Position = 0, Past = [] };
         (_normalizeChunk, _projectPanel, _keepChunk, _attendTask) = (NormalizeChunk, ProjectPanel, KeepChunk, AttendTask);

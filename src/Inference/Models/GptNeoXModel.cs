@@ -17,7 +17,7 @@ internal sealed class GptNeoXModel : ICausalModel
     private readonly GptNeoXLayer[] _layers;
     private readonly RotaryTable _rotary;
 
-    public GptNeoXModel(Checkpoint checkpoint, KvDtype dtype, KernelTeam team)
+    public GptNeoXModel(Checkpoint checkpoint, KvDtype dtype, KernelTeam team, Func<int, KernelSet> kernels)
     {
         (Config, Dtype) = (checkpoint.Config, dtype);
         var weights = new WeightLoader(checkpoint, dtype);
@@ -30,7 +30,7 @@ internal sealed class GptNeoXModel : ICausalModel
         if (dtype != KvDtype.Float64)
         {
             var addresses = new GptNeoXRowWeights(_embedding, _head, _finalNorm, _layers, _rotary);
-            Rows = new GptNeoXRows(Config, RowKernels.Best(dtype.Bytes()), PanelKernels.Best(dtype.Bytes()), team, addresses);
+            Rows = new GptNeoXRows(Config, kernels(dtype.Bytes()), team, addresses);
         }
     }
 

@@ -36,11 +36,11 @@ internal sealed unsafe class GptNeoXRows : IRowModel
     private int _headRow;
     private int _headRows;
 
-    public GptNeoXRows(ModelConfig config, RowKernels kernels, PanelKernels panels, KernelTeam team, GptNeoXRowWeights weights)
+    public GptNeoXRows(ModelConfig config, KernelSet kernels, KernelTeam team, GptNeoXRowWeights weights)
     {
-        (_config, _kernels, _team, _weights) = (config, kernels, team, weights);
-        _longStep = new GptNeoXLongStep(config, kernels, panels, team, weights);
-        _space = new RowWorkspace(config, MaxRows, kernels.Packs);
+        (_config, _kernels, _team, _weights) = (config, kernels.Rows, team, weights);
+        _longStep = new GptNeoXLongStep(config, kernels, team, weights);
+        _space = new RowWorkspace(config, MaxRows, kernels.Rows.Packs);
         _batch = new RowBatch(MaxRows);
         _layer = weights.Layers[0];
         (_normalizeRow, _projectChunk, _attendTask, _joinChunk) = (NormalizeRow, ProjectChunk, AttendTask, JoinChunk);

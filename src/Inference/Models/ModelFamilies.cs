@@ -12,10 +12,11 @@ internal static class ModelFamilies
     /// <param name="checkpoint">Borrowed; it must outlive the model, whose weights may lie in it.</param>
     /// <param name="dtype">What it runs in.</param>
     /// <param name="team">Shares the kernels' work; borrowed, it must outlive the model.</param>
+    /// <param name="kernels">The kernels for elements of some bytes.</param>
     /// <returns>The model; the caller's.</returns>
-    public static ICausalModel Load(Checkpoint checkpoint, KvDtype dtype, KernelTeam team) => checkpoint.Config.ModelType switch
+    public static ICausalModel Load(Checkpoint checkpoint, KvDtype dtype, KernelTeam team, Func<int, KernelSet> kernels) => checkpoint.Config.ModelType switch
     {
-        "gpt_neox" => new GptNeoXModel(checkpoint, dtype, team),
+        "gpt_neox" => new GptNeoXModel(checkpoint, dtype, team, kernels),
         var other => throw new InferenceException(
             ErrorCode.CheckpointInvalid, $"'{checkpoint.Folder}' holds a model of type '{other}', which cannot be run.", "Use a GPT-NeoX checkpoint, such as Pythia."),
     };

@@ -28,6 +28,9 @@ internal static class KernelSets
         return data;
     }
 
+    /// <summary>Gets both kinds of kernels of a set.</summary>
+    public static Func<int, KernelSet> Both(string set) => bytes => new KernelSet(Of(set, bytes), PanelsOf(set, bytes));
+
     public static RowKernels Of(string set, int bytes) => set switch
     {
         "avx512" => RowKernels.For<Avx512Lanes, Vector512<float>>(bytes),

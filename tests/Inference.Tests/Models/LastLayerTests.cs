@@ -33,7 +33,7 @@ public sealed class LastLayerTests
         using var team = new KernelTeam(2);
         using var checkpoint = Checkpoint.Open(EngineFixture.Golden($"models/{name}"));
         using var mode = inference_mode();
-        using var model = ModelFamilies.Load(checkpoint, dtype, team);
+        using var model = ModelFamilies.Load(checkpoint, dtype, team, KernelSet.Best);
         var layout = KvLayout.Of(model.Config, dtype, KvLayout.DefaultPageSize);
 
         var (all, kv) = Run(model, layout, rows, LogitRows.All);
@@ -54,7 +54,7 @@ public sealed class LastLayerTests
         using var team = new KernelTeam(2);
         using var checkpoint = Checkpoint.Open(EngineFixture.Golden($"models/{name}"));
         using var mode = inference_mode();
-        using var model = ModelFamilies.Load(checkpoint, KvDtype.Float32, team);
+        using var model = ModelFamilies.Load(checkpoint, KvDtype.Float32, team, KernelSet.Best);
         var layout = KvLayout.Of(model.Config, KvDtype.Float32, KvLayout.DefaultPageSize);
         (int Rows, LogitRows Logits)[] wanted = [(9, LogitRows.None), (5, LogitRows.Last), (11, LogitRows.None), (3, LogitRows.All), (1, LogitRows.Last)];
         var targets = Array.ConvertAll(wanted, step => new KvMemory(layout, step.Rows, reservation: null));
