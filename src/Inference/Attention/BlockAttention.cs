@@ -6,7 +6,9 @@ namespace Granary.Inference.Attention;
 /// <remarks>A row's softmax goes through its runs of tokens in order, each in blocks from the run's start, whatever rows stand beside it.</remarks>
 internal sealed unsafe class BlockAttention : IDisposable
 {
-    private const int BlockTokens = 256;
+    /// <summary>The tokens of a block: a page must be a multiple.</summary>
+    public const int BlockTokens = 256;
+
     private readonly RowKernels _rows;
     private readonly PanelKernels _panels;
     private readonly int _headDim;

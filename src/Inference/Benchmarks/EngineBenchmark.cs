@@ -1,5 +1,6 @@
 using Granary.Inference.Engine;
 using Granary.Inference.Errors;
+using Granary.Inference.Pages;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Inference.Benchmarks;
@@ -126,7 +127,7 @@ public sealed class EngineBenchmark
         };
     }
 
-    // With pages as long as the longest row, a prefill is one step: the same engine without the rule.
+    // With pages at least as long as the longest row, a prefill is one step: the same engine without the rule.
     private async Task<SyntheticContext?> LoadOneStepAsync(CancellationToken cancellationToken)
     {
         var longest = _cases.Where(static row => row.Work == BenchmarkWork.OneStep).Select(static row => row.Tokens).DefaultIfEmpty().Max();
@@ -135,7 +136,8 @@ public sealed class EngineBenchmark
             return null;
         }
 
-        var load = new ModelLoadOptions(_options.Dtype, PageSize: longest);
+        var pageSize = (longest + KvLayout.DefaultPageSize - 1) / KvLayout.DefaultPageSize * KvLayout.DefaultPageSize;
+        var load = new ModelLoadOptions(_options.Dtype, pageSize);
         var model = await _engine.LoadAsync(_options.Folder, _options.ModelId, load, cancellationToken).ConfigureAwait(false);
         return await ContextAsync(model, static row => row.Work == BenchmarkWork.OneStep, cancellationToken).ConfigureAwait(false);
     }

@@ -1,3 +1,4 @@
+using Granary.Inference.Attention;
 using Granary.Inference.Kernels;
 using Granary.Inference.Models;
 using Granary.Inference.Pages;
@@ -57,11 +58,18 @@ public sealed partial class DeviceEngine : IAsyncDisposable
     /// <param name="options">How it is run.</param>
     /// <param name="cancellationToken">Leaves nothing behind.</param>
     /// <returns>The model; unloaded with the engine.</returns>
-    /// <exception cref="Errors.InferenceException"><c>ModelNotFound</c>, <c>CheckpointInvalid</c>, <c>TokenizerInvalid</c>, <c>QueueFull</c>: each says what to do.</exception>
+    /// <exception cref="Errors.InferenceException"><c>ModelNotFound</c>, <c>CheckpointInvalid</c>, <c>TokenizerInvalid</c>, <c>QueueFull</c>, <c>InvalidArgument</c> for the page size: each says what to do.</exception>
     public Task<LoadedModel> LoadAsync(string folder, string modelId, ModelLoadOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(modelId);
-        ArgumentOutOfRangeException.ThrowIfLessThan(options.PageSize, 1, nameof(options));
+        if (options.PageSize < 1 || options.PageSize % BlockAttention.BlockTokens != 0)
+        {
+            // A tail is one run over many pages: only whole blocks fall on the same tokens in it as in the pages (design, section 3).
+            throw EngineErrors.Invalid(
+                $"A page of {options.PageSize} tokens is no multiple of {BlockAttention.BlockTokens}, the block in which attention goes through a run of tokens.",
+                $"Give a multiple of {BlockAttention.BlockTokens}.");
+        }
+
         return ModelLoading.LoadAsync(this, folder, modelId, options, cancellationToken);
     }
 

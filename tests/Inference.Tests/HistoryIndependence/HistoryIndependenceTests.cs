@@ -1,4 +1,5 @@
 using Granary.Inference.Engine;
+using Granary.Inference.Errors;
 using Granary.Inference.Pages;
 using Granary.Inference.Tests.Engine;
 
@@ -146,16 +147,59 @@ public sealed class HistoryIndependenceTests(HistoryModels models) : IClassFixtu
     public async Task Ask_SequenceSplitAtAnyPageBoundaryOrNotCached_SameBits(string name, KvDtype dtype)
     {
         var model = await models.GetAsync(name, dtype);
-        var ids = ContextCase.Ids(780, 31, model.Config.VocabularySize);
-        var options = new ContextCase(0, 0, true, 0).Options;
-        var answers = new List<string>();
-        for (var cut = 0; cut <= 768; cut += model.Layout.PageSize)
+        foreach (var length in (int[])[257, 511, 513, 780, 1500])
         {
-            using var context = await ContextRun.PrefillAsync(model, ids[..cut]);
-            answers.Add(AnswerBits.Of(await context.AskAsync(ids[cut..], options)));
+            var ids = ContextCase.Ids(length, 31 + length, model.Config.VocabularySize);
+            var options = new ContextCase(0, 0, length % 2 == 1, 0).Options;
+            var answers = new List<string>();
+            for (var cut = 0; cut < length; cut += model.Layout.PageSize)
+            {
+                using var context = await ContextRun.PrefillAsync(model, ids[..cut]);
+                answers.Add(AnswerBits.Of(await context.AskAsync(ids[cut..], options)));
+            }
+
+            Assert.All(answers, answer => Assert.Equal(answers[0], answer));
+        }
+    }
+
+    [Theory]
+    [InlineData(512)]
+    [InlineData(768)]
+    public async Task Ask_PagesOfAnotherSize_SplitAnywhereByOneThreadOrTwoAndBesideOthers_SameBits(int pageSize)
+    {
+        var answers = new List<string>();
+        foreach (var threads in (int[])[1, 2])
+        {
+            await using var engine = HistoryModels.NewEngine(threads);
+            var model = await models.LoadAsync(engine, "head-80", KvDtype.Float32, pageSize);
+            var ids = ContextCase.Ids(1600, 61, model.Config.VocabularySize);
+            var options = new ContextCase(0, 0, true, 0).Options;
+            Assert.True(model.Numerics.Exact);
+            for (var cut = 0; cut < ids.Length; cut += pageSize)
+            {
+                using var context = await ContextRun.PrefillAsync(model, ids[..cut]);
+                answers.Add(AnswerBits.Of(await context.AskAsync(ids[cut..], options)));
+                var beside = Enumerable.Range(1, 5).Select(number => HistoryModels.AnswerAsync(model, new ContextCase(number * 70, number, false, number))).ToArray();
+                answers.Add(AnswerBits.Of(await context.AskAsync(ids[cut..], options)));
+                await Task.WhenAll(beside);
+            }
         }
 
         Assert.All(answers, answer => Assert.Equal(answers[0], answer));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(48)]
+    [InlineData(300)]
+    public async Task Load_PagesThatAreNotWholeBlocks_AreRefused(int pageSize)
+    {
+        await using var engine = HistoryModels.NewEngine(threads: 1);
+
+        var refused = await Assert.ThrowsAsync<InferenceException>(() => models.LoadAsync(engine, "head-80", KvDtype.Float32, pageSize));
+
+        Assert.Equal("InvalidArgument", refused.Code);
+        Assert.Contains($"{pageSize} tokens", refused.Message, StringComparison.Ordinal);
     }
 
     [Theory, MemberData(nameof(Models))]

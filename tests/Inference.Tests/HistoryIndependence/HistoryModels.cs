@@ -8,14 +8,15 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Inference.Tests.HistoryIndependence;
 
-/// <summary>The sample model and random ones of awkward shapes, on one engine, and what each case answers alone: one request at a time, on fresh pages.</summary>
+/// <summary>The sample model and random ones of awkward shapes, on an engine of two threads, and what each case answers alone: one request at a time, on fresh pages and one thread.</summary>
 public sealed class HistoryModels : IAsyncDisposable
 {
     public const string Sample = "ledger-4m";
 
     private readonly ScratchFolder _scratch = new();
-    private readonly DeviceEngine _engine = NewEngine(threads: 1);
-    private readonly Dictionary<(string Name, KvDtype Dtype), LoadedModel> _models = [];
+    private readonly DeviceEngine _engine = NewEngine(threads: 2);
+    private readonly DeviceEngine _alone = NewEngine(threads: 1);
+    private readonly Dictionary<(DeviceEngine Engine, string Name, KvDtype Dtype), LoadedModel> _models = [];
     private readonly Dictionary<(string Name, KvDtype Dtype, ContextCase Case), string> _references = [];
 
     public static TheoryData<string, KvDtype> All
@@ -70,18 +71,9 @@ public sealed class HistoryModels : IAsyncDisposable
         EosTokenId = 0,
     };
 
-    public async Task<LoadedModel> GetAsync(string name, KvDtype dtype)
-    {
-        if (!_models.TryGetValue((name, dtype), out var model))
-        {
-            model = await LoadAsync(_engine, name, dtype);
-            _models[(name, dtype)] = model;
-        }
+    public Task<LoadedModel> GetAsync(string name, KvDtype dtype) => GetAsync(_engine, name, dtype);
 
-        return model;
-    }
-
-    public Task<LoadedModel> LoadAsync(DeviceEngine engine, string name, KvDtype dtype)
+    public Task<LoadedModel> LoadAsync(DeviceEngine engine, string name, KvDtype dtype, int pageSize = KvLayout.DefaultPageSize)
     {
         var folder = Path.Combine(AppContext.BaseDirectory, "Models", Sample);
         if (Shapes.TryGetValue(name, out var shape))
@@ -93,14 +85,14 @@ public sealed class HistoryModels : IAsyncDisposable
             }
         }
 
-        return engine.LoadAsync(folder, name, new ModelLoadOptions(dtype, Fingerprints: new FingerprintCache(_scratch.File("fingerprints"))));
+        return engine.LoadAsync(folder, name, new ModelLoadOptions(dtype, pageSize, Fingerprints: new FingerprintCache(_scratch.File("fingerprints"))));
     }
 
     internal async Task<string> ReferenceAsync(string name, KvDtype dtype, ContextCase ask)
     {
         if (!_references.TryGetValue((name, dtype, ask), out var bits))
         {
-            bits = await AnswerAsync(await GetAsync(name, dtype), ask);
+            bits = await AnswerAsync(await GetAsync(_alone, name, dtype), ask);
             _references[(name, dtype, ask)] = bits;
         }
 
@@ -121,6 +113,18 @@ public sealed class HistoryModels : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _engine.DisposeAsync();
+        await _alone.DisposeAsync();
         _scratch.Dispose();
+    }
+
+    private async Task<LoadedModel> GetAsync(DeviceEngine engine, string name, KvDtype dtype)
+    {
+        if (!_models.TryGetValue((engine, name, dtype), out var model))
+        {
+            model = await LoadAsync(engine, name, dtype);
+            _models[(engine, name, dtype)] = model;
+        }
+
+        return model;
     }
 }
