@@ -15,17 +15,19 @@ public sealed class InterleavingTests(HistoryModels models) : IClassFixture<Hist
     private enum Act
     {
         Create,
+        CreateInBatch,
+        CancelCreate,
         Ask,
-        Cancel,
+        AskInBatch,
+        CancelAsk,
         Evict,
     }
 
     [Theory]
-    [InlineData(KvDtype.Float32)]
-    [InlineData(KvDtype.BFloat16)]
-    public async Task Interleaving_OfAnyActs_EveryCompletedAskHasItsReferenceBits(KvDtype dtype)
+    [InlineData("head-16", KvDtype.Float32)]
+    [InlineData("head-80", KvDtype.BFloat16)]
+    public async Task Interleaving_OfAnyActs_EveryCompletedAskHasItsReferenceBits(string name, KvDtype dtype)
     {
-        const string name = "head-16";
         var model = await models.GetAsync(name, dtype);
         var references = new List<string>();
         foreach (var ask in Contexts)
@@ -38,79 +40,102 @@ public sealed class InterleavingTests(HistoryModels models) : IClassFixture<Hist
         await acts.SampleAsync(async drawn => await RunAsync(model, references, drawn), time: Seconds, threads: 1);
     }
 
+    // No act waits for another: asks are sent while their context is created, contexts are evicted while they are asked.
     private static async Task RunAsync(LoadedModel model, List<string> references, (Act Act, int Context)[] acts)
     {
         var budget = ContextRun.NewBudget();
-        var contexts = new Task<List<KvPage>>?[Contexts.Length];
-        var asks = new List<(int Context, Task<string?> Answer, CancellationTokenSource Source)>();
+        var contexts = new Creation?[Contexts.Length];
+        var all = new List<Creation>();
+        var asks = new List<(int Context, Creation Creation, Task<string?> Answer, CancellationTokenSource Source)>();
         foreach (var (act, index) in acts)
         {
             switch (act)
             {
-                case Act.Create:
-                    contexts[index] ??= CreateAsync(model, budget, Contexts[index]);
+                case Act.Create or Act.CreateInBatch:
+                    Created(index, act == Act.CreateInBatch);
                     break;
-                case Act.Ask:
-                    var pages = contexts[index] ??= CreateAsync(model, budget, Contexts[index]);
-                    var source = new CancellationTokenSource();
-                    asks.Add((index, AskAsync(model, budget, await LendAsync(pages), Contexts[index], source.Token), source));
+                case Act.CancelCreate when contexts[index] is { } cancelled:
+                    contexts[index] = null;
+                    await cancelled.Source.CancelAsync();
+                    cancelled.Leave();
                     break;
-                case Act.Cancel when asks.FindLastIndex(ask => ask.Context == index) is >= 0 and var last:
+                case Act.Ask or Act.AskInBatch:
+                    var (creation, source) = (Created(index, batch: false), new CancellationTokenSource());
+                    creation.Enter();
+                    asks.Add((index, creation, AskAsync(model, budget, creation, Contexts[index], act == Act.AskInBatch, source.Token), source));
+                    break;
+                case Act.CancelAsk when asks.FindLastIndex(ask => ask.Context == index) is >= 0 and var last:
                     await asks[last].Source.CancelAsync();
                     break;
                 case Act.Evict when contexts[index] is { } evicted:
                     contexts[index] = null;
-                    Release(await evicted);
+                    evicted.Leave();
                     break;
                 default:
                     break; // nothing to cancel or evict
             }
         }
 
-        foreach (var (index, answer, source) in asks)
+        foreach (var (index, creation, answer, source) in asks)
         {
             var bits = await answer;
-            Assert.True(bits == references[index] || (bits is null && source.IsCancellationRequested), $"Context {index} answered {bits ?? "nothing"}, alone {references[index]}.");
+            var mayBeNone = source.IsCancellationRequested || creation.Source.IsCancellationRequested;
+            Assert.True(bits == references[index] || (bits is null && mayBeNone), $"Context {index} answered {bits ?? "nothing"}, alone {references[index]}.");
             source.Dispose();
         }
 
-        foreach (var left in contexts)
+        Array.ForEach(contexts, left => left?.Leave());
+        foreach (var creation in all)
         {
-            Release(left is null ? [] : await left);
+            await creation.Freed;
+            creation.Source.Dispose();
         }
 
         Assert.Equal(0, budget.UsedBytes);
+
+        Creation Created(int index, bool batch)
+        {
+            if (contexts[index] is not { } creation)
+            {
+                contexts[index] = creation = new Creation();
+                creation.Pages = CreateAsync(model, budget, Contexts[index], batch, creation.Source.Token);
+                all.Add(creation);
+            }
+
+            return creation;
+        }
     }
 
-    private static async Task<List<KvPage>> CreateAsync(LoadedModel model, KvBudget budget, ContextCase context)
+    private static async Task<List<KvPage>> CreateAsync(LoadedModel model, KvBudget budget, ContextCase context, bool batch, CancellationToken cancellationToken)
     {
         var ids = context.ContextIds(model.Config.VocabularySize);
         var pages = new List<KvPage>();
-        using var reservation = await budget.AdmitAsync(ids.Length * model.Layout.BytesPerToken, false, default);
-        for (var start = 0; start < ids.Length; start += model.Layout.PageSize)
+        try
         {
-            var count = Math.Min(model.Layout.PageSize, ids.Length - start);
-            pages.Add(KvPage.Allocate(model.Layout, start, count, reservation));
-            await model.PrefillPageAsync(pages[..^1], pages[^1], ids.AsMemory(start, count), false, default);
+            using var reservation = await budget.AdmitAsync(ids.Length * model.Layout.BytesPerToken, batch, cancellationToken);
+            for (var start = 0; start < ids.Length; start += model.Layout.PageSize)
+            {
+                var count = Math.Min(model.Layout.PageSize, ids.Length - start);
+                pages.Add(KvPage.Allocate(model.Layout, start, count, reservation));
+                await model.PrefillPageAsync(pages[..^1], pages[^1], ids.AsMemory(start, count), batch, cancellationToken);
+            }
+
+            return pages;
         }
-
-        return pages;
+        catch
+        {
+            pages.ForEach(static page => page.Release());
+            throw;
+        }
     }
 
-    // An ask has references of its own: an eviction meanwhile only drops the context's.
-    private static async Task<List<KvPage>> LendAsync(Task<List<KvPage>> pages)
-    {
-        var lent = await pages;
-        lent.ForEach(page => page.AddReference());
-        return lent;
-    }
-
-    private static async Task<string?> AskAsync(LoadedModel model, KvBudget budget, List<KvPage> pages, ContextCase ask, CancellationToken cancellationToken)
+    private static async Task<string?> AskAsync(LoadedModel model, KvBudget budget, Creation creation, ContextCase ask, bool batch, CancellationToken cancellationToken)
     {
         try
         {
+            var pages = await creation.Pages;
             var capacity = ask.PromptLength + ask.Options.MaxNewTokens;
-            using var reservation = await budget.AdmitAsync(capacity * model.Layout.BytesPerToken, false, cancellationToken);
+            using var reservation = await budget.AdmitAsync(capacity * model.Layout.BytesPerToken, batch, cancellationToken);
             using var tail = KvTail.Allocate(model.Layout, ask.Length, capacity, reservation);
             return AnswerBits.Of(await model.GenerateAsync(new GenerationWork
             {
@@ -118,6 +143,7 @@ public sealed class InterleavingTests(HistoryModels models) : IClassFixture<Hist
                 PromptIds = ask.PromptIds(model.Config.VocabularySize),
                 Tail = tail,
                 Options = ask.Options,
+                Batch = batch,
                 CancellationToken = cancellationToken,
             }));
         }
@@ -127,9 +153,47 @@ public sealed class InterleavingTests(HistoryModels models) : IClassFixture<Hist
         }
         finally
         {
-            Release(pages);
+            creation.Leave();
         }
     }
 
-    private static void Release(List<KvPage> pages) => pages.ForEach(page => page.Release());
+    // A context that is being created or is there, used by its owner and by asks; the last one to leave frees its pages.
+    private sealed class Creation
+    {
+        private readonly TaskCompletionSource _freed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int _users = 1;
+
+        public CancellationTokenSource Source { get; } = new();
+
+        public Task<List<KvPage>> Pages { get; set; } = Task.FromResult<List<KvPage>>([]);
+
+        public Task Freed => _freed.Task;
+
+        public void Enter() => Interlocked.Increment(ref _users);
+
+        public void Leave()
+        {
+            if (Interlocked.Decrement(ref _users) == 0)
+            {
+                _ = FreeAsync();
+            }
+        }
+
+        private async Task FreeAsync()
+        {
+            try
+            {
+                (await Pages).ForEach(static page => page.Release());
+                _freed.TrySetResult();
+            }
+            catch (OperationCanceledException)
+            {
+                _freed.TrySetResult(); // a cancelled creation has freed its pages
+            }
+            catch (Exception exception)
+            {
+                _freed.TrySetException(exception);
+            }
+        }
+    }
 }
