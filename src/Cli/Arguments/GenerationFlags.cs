@@ -12,8 +12,8 @@ internal sealed class GenerationFlags
     private readonly Option<int?> _maxNewTokens = new("--max-new-tokens") { Description = "Most tokens to decode. Default: 128, or what the window leaves." };
     private readonly Option<long?> _seed = new("--seed") { Description = "Seed of sampling." };
     private readonly Option<double?> _temperature = new("--temperature") { Description = "Sampling temperature. Default: 0, greedy." };
-    private readonly Option<int?> _topK = new("--top-k") { Description = "Sample from the K likeliest tokens." };
-    private readonly Option<double?> _topP = new("--top-p") { Description = "Sample from the likeliest tokens of this probability mass." };
+    private readonly Option<int?> _topK = new("--top-k") { Description = "Sample from the K likeliest tokens, exactly: of a tie at the last place the lowest ids.", HelpName = "K" };
+    private readonly Option<double?> _topP = new("--top-p") { Description = "Sample from the likeliest tokens, up to and with the one that brings their probabilities to P.", HelpName = "P" };
     private readonly Option<double?> _repetitionPenalty = new("--repetition-penalty") { Description = "Divides logits above 0 (multiplies others) of ids that occurred already: 0.01 to 100. Default: 1, off.", HelpName = "X" };
     private readonly Option<string[]> _stop = new("--stop") { Description = "A string that ends the answer; may be repeated.", Arity = ArgumentArity.OneOrMore, AllowMultipleArgumentsPerToken = false };
     private readonly Option<int[]> _stopIds = new("--stop-id") { Description = "A token id that ends the answer; may be repeated.", HelpName = "N", Arity = ArgumentArity.OneOrMore, AllowMultipleArgumentsPerToken = false };

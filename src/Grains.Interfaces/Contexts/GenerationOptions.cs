@@ -15,12 +15,17 @@ public sealed record GenerationOptions
     public double Temperature { get; init; }
 
     /// <summary>Gets how many of the likeliest tokens are sampled from.</summary>
-    /// <value>Default: <see langword="null"/>, all.</value>
+    /// <value>At least 1. Default: <see langword="null"/>, all.</value>
+    /// <remarks>Exactly so many are left: of tokens that tie at the last place the lowest ids stay. (Hugging Face keeps all of them.)</remarks>
     [Id(2)]
     public int? TopK { get; init; }
 
     /// <summary>Gets the probability mass of the likeliest tokens that are sampled from.</summary>
     /// <value>(0, 1]. Default: <see langword="null"/>, 1.</value>
+    /// <remarks>
+    /// Left are the likeliest tokens up to and with the one that brings the sum of their probabilities to the mass: a sum that is equal to it ends them, and of tokens
+    /// that tie there the lowest ids stay. Probabilities are those at the temperature, among the tokens that <see cref="TopK"/> left.
+    /// </remarks>
     [Id(3)]
     public double? TopP { get; init; }
 

@@ -13,10 +13,19 @@ public sealed record SamplingOptions
 
     /// <summary>Gets how many of the likeliest tokens are sampled from.</summary>
     /// <value>At least 1. Default: <see langword="null"/>, all.</value>
+    /// <remarks>
+    /// Exactly so many are left: of tokens that tie at the last place the lowest ids stay. (Hugging Face's <c>TopKLogitsWarper</c> keeps all of them.) The order is that
+    /// of the logits in float32 after the repetition penalty; 0 and -0 tie.
+    /// </remarks>
     public int? TopK { get; init; }
 
     /// <summary>Gets the probability mass of the likeliest tokens that are sampled from.</summary>
     /// <value>(0, 1]. Default: <see langword="null"/>, 1.</value>
+    /// <remarks>
+    /// Left are the likeliest tokens up to and with the one that brings the sum of their probabilities to the mass: a sum that is equal to it ends them, and one token
+    /// is always left. Tokens that tie come in ascending order of ids, so a tie at the boundary keeps the lowest ids. Probabilities are those at the temperature; with
+    /// <see cref="TopK"/> they are shares of what it left. 1 cuts nothing off.
+    /// </remarks>
     public double? TopP { get; init; }
 
     /// <summary>Gets by what the logits of ids that occurred in context, prompt or answer are divided (above 0) or multiplied, before temperature.</summary>

@@ -37,6 +37,18 @@ public sealed class SamplingTests
         Assert.Equal(allowed, drawn);
     }
 
+    [Theory]
+    [InlineData(2, null, new[] { 1, 2 })] // of four that tie
+    [InlineData(3, 0.5, new[] { 1, 2 })] // two of the three that are left are the first above one half
+    [InlineData(null, 0.25, new[] { 1 })] // the sum is equal at the first
+    public void Choose_CutInATie_KeepsTheLowestIds(int? topK, double? topP, int[] allowed)
+    {
+        var sampler = new TokenSampler(new SamplingOptions { MaxNewTokens = 1, Temperature = 1, TopK = topK, TopP = topP, Seed = 3 });
+        float[] logits = [-90, 2, 2, 2, 2]; // exp(-92) is nothing beside 4
+        var drawn = Enumerable.Range(0, 500).Select(position => sampler.Choose(new LogitRow(logits), position)).Distinct().Order();
+        Assert.Equal(allowed, drawn);
+    }
+
     [Fact]
     public void Draw_SameKey_SameNumberNeighbouringSeedsAreNoShiftedCopies()
     {
