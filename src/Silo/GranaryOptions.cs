@@ -39,8 +39,8 @@ public sealed class GranaryOptions
 /// <summary>The engine's settings, <c>Granary:Engine</c>.</summary>
 public sealed class GranaryEngineOptions
 {
-    /// <summary>Gets or sets the threads of the forward passes.</summary>
-    /// <value>Default: <see langword="null"/>, all cores, less one for Orleans where there are more than two.</value>
+    /// <summary>Gets or sets the threads that a step is computed with. They change no bit of a result.</summary>
+    /// <value>At least 1. Default: <see langword="null"/>, the logical processors that the process may use, less one for Orleans where these are more than two.</value>
     public int? Threads { get; set; }
 }
 

@@ -4,7 +4,7 @@ using Granary.Grains.Tests.Hosting;
 namespace Granary.Grains.Tests.HistoryIndependence;
 
 /// <summary>What a context answers through silos depends on its ids and the options alone: the engine's harness once more (DESIGN §3).</summary>
-/// <remarks>48 tokens an ask where the answer crosses a page's boundary, 8 for the others; <c>./dev soak</c> decodes 48 everywhere.</remarks>
+/// <remarks>48 tokens an ask where the answer crosses a page's boundary, 8 for the others; <c>./dev soak</c>, which runs this class where the runner is given no options, decodes 48 everywhere.</remarks>
 [Collection("Engine")]
 public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixture<OneSilo>, IClassFixture<HalfSilo>
 {
