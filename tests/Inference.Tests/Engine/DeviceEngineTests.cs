@@ -284,6 +284,31 @@ public sealed class DeviceEngineTests(EngineFixture engine)
         Assert.Equal(continuations.Select(continuation => continuation.Length), scores.Select(score => score.Length));
     }
 
+    [Theory, Trait("Invariant", "7")]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task Score_QueueIsFull_RefusesAtOnce(int length)
+    {
+        await using var own = NewEngine(capacity: 2); // a request counts for a moment after its caller was told
+        var model = await LoadAsync(own);
+        using var context = await ContextRun.PrefillAsync(model, [1, 2, 3]);
+        using var release = new ManualResetEventSlim();
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var running = context.AskAsync([4], ExactnessTests.Options(2), _ =>
+        {
+            started.TrySetResult();
+            release.Wait(TimeSpan.FromSeconds(30));
+        });
+        await started.Task;
+        var waiting = context.AskAsync([5], ExactnessTests.Options(2));
+
+        var refused = await Assert.ThrowsAsync<InferenceException>(() => context.ScoreAsync(ExactnessTests.Ids(length, 1)));
+        Assert.Equal(2, own.QueueDepth);
+        release.Set();
+        await Task.WhenAll(running, waiting);
+        Assert.Equal("QueueFull", refused.Code);
+    }
+
     [Fact]
     public async Task Load_FolderIsMissing_SaysSo()
     {
