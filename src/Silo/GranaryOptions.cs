@@ -42,6 +42,10 @@ public sealed class GranaryEngineOptions
     /// <summary>Gets or sets the threads that a step is computed with. They change no bit of a result.</summary>
     /// <value>At least 1. Default: <see langword="null"/>, the logical processors that the process may use, less one for Orleans where these are more than two.</value>
     public int? Threads { get; set; }
+
+    /// <summary>Gets or sets how many requests of the engine (an ask, a score, a page) may wait or run at once; one more is refused with <c>QueueFull</c>.</summary>
+    /// <value>At least 1. Default: 1024.</value>
+    public int QueueCapacity { get; set; } = 1024;
 }
 
 /// <summary>A silo's name and endpoints, <c>Granary:Silo</c>.</summary>
@@ -84,6 +88,11 @@ internal sealed class GranaryOptionsValidator : IValidateOptions<GranaryOptions>
         if (options.Engine.Threads < 1)
         {
             faults.AddError($"is {options.Engine.Threads}. Give at least 1, or leave it out.", "Granary:Engine:Threads");
+        }
+
+        if (options.Engine.QueueCapacity < 1)
+        {
+            faults.AddError($"is {options.Engine.QueueCapacity}. Give at least 1, or leave it out for 1024.", "Granary:Engine:QueueCapacity");
         }
 
         if (!System.Net.IPAddress.TryParse(options.Silo.Address, out _))

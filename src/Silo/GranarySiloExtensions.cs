@@ -35,7 +35,7 @@ public static class GranarySiloExtensions
             throw new Errors.GranaryException(Errors.ErrorCodes.InvalidArgument, faults.FailureMessage, "Correct the settings.");
         }
 
-        services.Configure<EngineOptions>(engine => engine.Threads = options.Engine.Threads);
+        services.Configure<EngineOptions>(engine => (engine.Threads, engine.QueueCapacity) = (options.Engine.Threads, options.Engine.QueueCapacity));
         return builder.UseOrleans(silo =>
         {
             var name = options.Silo.Name ?? $"{Environment.MachineName}-{Environment.ProcessId}";

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Granary.Errors;
+using Granary.Silo;
 using Microsoft.Extensions.Configuration;
 
 namespace Granary.Cli.Arguments;
@@ -30,11 +31,24 @@ internal sealed class Settings
     public string? Tenant => Find("Tenant");
 
     /// <summary>Gets the engine's threads; <see langword="null"/> for its own choice.</summary>
-    public int? Threads => Find("Engine:Threads") is not { } text
-        ? null
-        : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var threads) && threads > 0
-            ? threads
-            : throw new GranaryException(ErrorCodes.InvalidArgument, $"Granary:Engine:Threads is '{text}'.", "Give a number above 0, or leave it out.");
+    /// <exception cref="GranaryException"><see cref="ErrorCodes.InvalidArgument"/>: as <see cref="Engine"/>.</exception>
+    public int? Threads => Engine.Threads;
+
+    /// <summary>Gets the engine's settings, <c>Granary:Engine</c>.</summary>
+    /// <exception cref="GranaryException"><see cref="ErrorCodes.InvalidArgument"/>: some are no numbers above 0; the message names each.</exception>
+    public GranaryEngineOptions Engine
+    {
+        get
+        {
+            var faults = new List<string>();
+            var engine = new GranaryEngineOptions();
+            engine.Threads = FindCount("Engine:Threads", faults);
+            engine.QueueCapacity = FindCount("Engine:QueueCapacity", faults) ?? engine.QueueCapacity;
+            return faults.Count == 0
+                ? engine
+                : throw new GranaryException(ErrorCodes.InvalidArgument, string.Join(" ", faults), "Give a number above 0, or leave it out.");
+        }
+    }
 
     /// <summary>Gets the configured models by their ids.</summary>
     public IReadOnlyDictionary<string, ConfiguredModel> Models => Configuration.GetSection("Granary:Models").GetChildren().ToDictionary(
@@ -68,6 +82,22 @@ internal sealed class Settings
         {
             throw new GranaryException(ErrorCodes.InvalidArgument, $"'{path}' is not valid JSON: {(e.InnerException ?? e).Message}", "Put the file right.", e);
         }
+    }
+
+    private int? FindCount(string name, List<string> faults)
+    {
+        if (Find(name) is not { } text)
+        {
+            return null;
+        }
+
+        if (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var count) && count > 0)
+        {
+            return count;
+        }
+
+        faults.Add($"Granary:{name} is '{text}'.");
+        return null;
     }
 
     private string? Find(string name) => Configuration["Granary:" + name] is { Length: > 0 } value ? value : null;

@@ -18,8 +18,7 @@ internal sealed class EmbeddedSession(EmbeddedGranary silo) : IGranarySession
     /// <returns>The session.</returns>
     public static async Task<IGranarySession> StartAsync(Settings settings, Action<ILoggingBuilder> logging, CancellationToken cancellationToken)
     {
-        var options = new GranaryOptions { Store = settings.Store };
-        options.Engine.Threads = settings.Threads;
+        var options = new GranaryOptions { Store = settings.Store, Engine = settings.Engine };
         return new EmbeddedSession(await EmbeddedGranary.StartAsync(options, settings.Features, logging, cancellationToken));
     }
 

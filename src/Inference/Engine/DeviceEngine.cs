@@ -45,6 +45,9 @@ public sealed partial class DeviceEngine : IAsyncDisposable
     /// <summary>Gets the requests that wait or run.</summary>
     public int QueueDepth => _queue.Depth;
 
+    /// <summary>Gets how many may; one more is refused.</summary>
+    public int QueueCapacity => _options.QueueCapacity;
+
     internal TimeProvider Time => _time;
 
     internal KernelTeam Team => _team; // the device thread's

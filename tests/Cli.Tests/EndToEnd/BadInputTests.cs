@@ -33,6 +33,14 @@ public sealed class BadInputTests(SharedSilo silo) : IClassFixture<SharedSilo>
         Assert.False(File.Exists("never.safetensors"));
     }
 
+    [Fact]
+    public async Task EngineSettings_ThatAreNone_AreAllNamed()
+    {
+        using var place = new Workplace();
+        place.Write("appsettings.json", """{"Granary":{"Engine":{"Threads":"two","QueueCapacity":0}}}""");
+        (await place.RunAsync("context", "list", "--store", place.Store, "--json")).Refused(2, "InvalidArgument", "Granary:Engine:Threads", "Granary:Engine:QueueCapacity");
+    }
+
     [Theory]
     [InlineData("../x")]
     [InlineData("a/b")]

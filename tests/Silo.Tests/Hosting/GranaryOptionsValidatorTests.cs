@@ -12,10 +12,10 @@ public sealed class GranaryOptionsValidatorTests
         {
             Store = "",
             Cluster = "http://x",
-            Engine = { Threads = 0 },
+            Engine = { Threads = 0, QueueCapacity = 0 },
             Silo = { Address = "nowhere", Port = -1, GatewayPort = 70_000 },
         });
-        foreach (var setting in new[] { "Granary:Store", "Granary:Cluster", "Granary:Engine:Threads", "Granary:Silo:Address", "Granary:Silo:Port", "Granary:Silo:GatewayPort" })
+        foreach (var setting in new[] { "Granary:Store", "Granary:Cluster", "Granary:Engine:Threads", "Granary:Engine:QueueCapacity", "Granary:Silo:Address", "Granary:Silo:Port", "Granary:Silo:GatewayPort" })
         {
             Assert.Contains(setting, result.FailureMessage, StringComparison.Ordinal);
         }
