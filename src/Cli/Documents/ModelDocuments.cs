@@ -31,7 +31,7 @@ internal sealed record ModelListDocument(
     long? KvBytesPerToken,
     IReadOnlyList<string> Silos);
 
-/// <summary>What <c>model info</c> prints.</summary>
+/// <summary>What <c>model info</c> prints. <c>LoadSeconds</c> has the self-test in it; <c>SelfTestSeconds</c> is null where its verdict was kept from an earlier load.</summary>
 internal sealed record ModelInfoDocument(
     string Model,
     string Folder,
@@ -44,7 +44,8 @@ internal sealed record ModelInfoDocument(
     long KvBytesPerToken,
     long DeviceWeightBytes,
     long WorkspaceBytes,
-    double LoadSeconds);
+    double LoadSeconds,
+    double? SelfTestSeconds);
 
 /// <summary>The numbers of a model's config.</summary>
 internal sealed record ModelConfigDocument(

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using Granary.Errors;
 using Granary.Grains.Errors;
 using Granary.Inference.Engine;
@@ -61,7 +62,7 @@ public sealed partial class SiloModels
             var loaded = await _engine.LoadAsync(folder, modelId, new ModelLoadOptions(kvDtype), cancellationToken);
             _served[modelId] = new ServedModel(loaded, await EnterAsync(loaded, modelId, dtype, cancellationToken));
             Changed?.Invoke();
-            Log.Loaded(_logger, modelId, loaded.WeightBytes, loaded.LoadTime.TotalSeconds, loaded.Numerics.Id);
+            Log.Loaded(_logger, modelId, loaded.WeightBytes, loaded.LoadTime.TotalSeconds, DescribeSelfTest(loaded.SelfTestTime), loaded.Numerics.Id);
         }
         catch (Exception e) when (ErrorEdge.IsForeign(e))
         {
@@ -105,9 +106,12 @@ public sealed partial class SiloModels
         $"This silo does not serve model '{modelId}', it serves {(_served.IsEmpty ? "none" : string.Join(", ", Ids))}.",
         "Name the model in Granary:Models, or give its folder.");
 
+    private static string DescribeSelfTest(TimeSpan? took) =>
+        took is { } time ? string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:F2} s of these") : "not run, its verdict is kept from an earlier load";
+
     private static partial class Log
     {
-        [LoggerMessage(EventIds.ModelLoaded, LogLevel.Information, "Model {Model} is served: {Bytes} bytes of weights, loaded in {Seconds:F2} s, numerics {Numerics}")]
-        public static partial void Loaded(ILogger logger, string model, long bytes, double seconds, string numerics);
+        [LoggerMessage(EventIds.ModelLoaded, LogLevel.Information, "Model {Model} is served: {Bytes} bytes of weights, loaded in {Seconds:F2} s, self-test {SelfTest}, numerics {Numerics}")]
+        public static partial void Loaded(ILogger logger, string model, long bytes, double seconds, string selfTest, string numerics);
     }
 }

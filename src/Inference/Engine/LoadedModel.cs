@@ -15,13 +15,22 @@ public sealed class LoadedModel
     private readonly ICausalModel _model;
 
     // On the device thread, which the self-test needs.
-    internal LoadedModel(DeviceEngine engine, DeviceModel device, string modelId, ModelLoadOptions options, TimeSpan loadTime)
+    internal LoadedModel(DeviceEngine engine, DeviceModel device, string modelId, ModelLoadOptions options, long started)
     {
-        (_engine, _device, _model, ModelId, LoadTime) = (engine, device, options.Prepare(device.Model), modelId, loadTime);
+        (_engine, _device, _model, ModelId) = (engine, device, options.Prepare(device.Model), modelId);
         Layout = KvLayout.Of(_model.Config, options.Dtype, options.PageSize);
         var numerics = NumericsId.Of(engine.Device, options.Dtype, options.PageSize, _model.Rows?.InstructionSet);
-        var exact = new SelfTestVerdicts(options.Cache.Folder).Get(device.Source.Fingerprint, numerics, () => SelfTest.Passes(_model, Layout));
+        var exact = new SelfTestVerdicts(options.Cache.Folder).Get(device.Source.Fingerprint, numerics, Test);
         Numerics = exact ? numerics : numerics.AsInexact();
+        LoadTime = engine.Time.GetElapsedTime(started);
+
+        bool Test()
+        {
+            var testStarted = engine.Time.GetTimestamp();
+            var passes = SelfTest.Passes(_model, Layout);
+            SelfTestTime = engine.Time.GetElapsedTime(testStarted);
+            return passes;
+        }
     }
 
     /// <summary>Gets what the model is called.</summary>
@@ -53,8 +62,12 @@ public sealed class LoadedModel
     /// <value>Grows with the longest step that was run, to that of a page.</value>
     public long WorkspaceBytes => _model.Rows?.WorkspaceBytes ?? 0;
 
-    /// <summary>Gets how long loading took.</summary>
+    /// <summary>Gets how long loading took: from the call to a model that can be used, the wait for the device thread and the self-test included.</summary>
     public TimeSpan LoadTime { get; }
+
+    /// <summary>Gets how long the self-test took, a part of <see cref="LoadTime"/>.</summary>
+    /// <value><see langword="null"/> where a verdict was kept from an earlier load of these weights under this numerics id, so that nothing was tested.</value>
+    public TimeSpan? SelfTestTime { get; private set; }
 
     /// <summary>Computes one page over the complete pages before it, in one step.</summary>
     /// <param name="prefix">The pages before, complete and in order; the caller holds references.</param>

@@ -35,7 +35,7 @@ internal static class ModelLoading
         var device = engine.LoadOnDevice(source, options.Dtype, options.Kernels);
         try
         {
-            return new LoadedModel(engine, device, modelId, options, engine.Time.GetElapsedTime(started));
+            return new LoadedModel(engine, device, modelId, options, started);
         }
         catch
         {

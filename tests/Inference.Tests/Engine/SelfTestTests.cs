@@ -25,6 +25,20 @@ public sealed class SelfTestTests(EngineFixture engine) : IDisposable
         await model.UnloadAsync();
     }
 
+    [Fact]
+    public async Task Load_NoVerdictThenAKeptOne_TimesTheTestOnce()
+    {
+        var tested = await LoadAsync(KvDtype.Float32, static inner => inner);
+        var kept = await LoadAsync(KvDtype.Float32, static inner => inner);
+
+        var time = Assert.NotNull(tested.SelfTestTime);
+        Assert.InRange(time, TimeSpan.FromTicks(1), tested.LoadTime);
+        Assert.Null(kept.SelfTestTime);
+        Assert.True(kept.LoadTime > TimeSpan.Zero);
+        await tested.UnloadAsync();
+        await kept.UnloadAsync();
+    }
+
     [Theory]
     [InlineData(KvDtype.Float32, Dependence.Neighbours)]
     [InlineData(KvDtype.BFloat16, Dependence.Neighbours)]
