@@ -4,6 +4,7 @@ using Granary.Cli.Documents;
 using Granary.Cli.Models;
 using Granary.Cli.Sessions;
 using Granary.Cli.Terminals;
+using Granary.Inference.Engine;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Console;
@@ -28,6 +29,9 @@ internal sealed class Invocation(ParseResult arguments, GlobalOptions common, Co
 
     /// <summary>Gets what opens sessions.</summary>
     public IGranarySessions Sessions => surroundings.Sessions;
+
+    /// <summary>Gets how a command's own engine loads models; each has a dtype of its own.</summary>
+    public ModelLoadOptions Loading => surroundings.Loading;
 
     /// <summary>Gets the settings.</summary>
     public Settings Settings => _settings.Value;
@@ -125,4 +129,8 @@ internal sealed class Invocation(ParseResult arguments, GlobalOptions common, Co
 /// <param name="Sessions">What opens sessions.</param>
 /// <param name="Folder">The working directory, where settings are looked for.</param>
 /// <param name="BundleFolder">Where the bundled model and data set are.</param>
-internal sealed record CommandSurroundings(ITerminal Terminal, IGranarySessions Sessions, string Folder, string BundleFolder);
+internal sealed record CommandSurroundings(ITerminal Terminal, IGranarySessions Sessions, string Folder, string BundleFolder)
+{
+    /// <summary>Gets how a command's own engine loads models.</summary>
+    public ModelLoadOptions Loading { get; init; } = new();
+}

@@ -44,6 +44,7 @@ public static class GranaryGrainsExtensions
             provider.GetRequiredService<IOptions<EngineOptions>>().Value,
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<DeviceEngine>>()));
+        services.TryAddSingleton(new ModelLoadOptions());
         services.AddSingleton<SiloModels>();
         services.AddSingleton<KvRegistry>();
         services.AddSingleton<ResidentContexts>();

@@ -17,16 +17,19 @@ public sealed partial class SiloModels
     private readonly SemaphoreSlim _loading = new(1, 1);
     private readonly DeviceEngine _engine;
     private readonly ModelSpecStore _specs;
+    private readonly ModelLoadOptions _defaults;
     private readonly ILogger<SiloModels> _logger;
 
     /// <summary>Creates an empty set.</summary>
     /// <param name="engine">The device's engine.</param>
     /// <param name="specs">What model ids name in the store.</param>
+    /// <param name="defaults">How models are loaded; each has a dtype of its own.</param>
     /// <param name="logger">The log.</param>
-    public SiloModels(DeviceEngine engine, ModelSpecStore specs, ILogger<SiloModels> logger)
+    public SiloModels(DeviceEngine engine, ModelSpecStore specs, ModelLoadOptions defaults, ILogger<SiloModels> logger)
     {
         _engine = engine;
         _specs = specs;
+        _defaults = defaults;
         _logger = logger;
     }
 
@@ -59,7 +62,7 @@ public sealed partial class SiloModels
                 return;
             }
 
-            var loaded = await _engine.LoadAsync(folder, modelId, new ModelLoadOptions(kvDtype), cancellationToken);
+            var loaded = await _engine.LoadAsync(folder, modelId, _defaults with { Dtype = kvDtype }, cancellationToken);
             _served[modelId] = new ServedModel(loaded, await EnterAsync(loaded, modelId, dtype, cancellationToken));
             Changed?.Invoke();
             Log.Loaded(_logger, modelId, loaded.WeightBytes, loaded.LoadTime.TotalSeconds, DescribeSelfTest(loaded.SelfTestTime), loaded.Numerics.Id);

@@ -2,6 +2,7 @@ using Granary.Contexts;
 using Granary.Grains.Hosting;
 using Granary.Grains.Models;
 using Granary.Grains.Residency;
+using Granary.Inference.Engine;
 using Granary.Storage.Objects;
 using Granary.Testing;
 using Microsoft.Extensions.DependencyInjection;
@@ -29,6 +30,9 @@ public class OneSilo : IAsyncLifetime
     /// <summary>Gets what the sample model runs in.</summary>
     protected virtual string Dtype => "float32";
 
+    /// <summary>Gets how models are loaded.</summary>
+    private protected virtual ModelLoadOptions Loading { get; } = new();
+
     public IGrainFactory Grains => _cluster!.Client;
 
     internal KvRegistry Registry => Services.GetRequiredService<KvRegistry>();
@@ -45,6 +49,7 @@ public class OneSilo : IAsyncLifetime
         {
             silo.UseInMemoryReminderService();
             silo.Services.AddSingleton(Time);
+            silo.Services.AddSingleton(Loading);
             silo.AddGranaryGrains(Store);
             silo.Services.Configure<ResidencyOptions>(options => options.BudgetBytes = BudgetBytes);
         });

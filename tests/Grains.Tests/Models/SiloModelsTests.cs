@@ -20,10 +20,10 @@ public sealed class SiloModelsTests
         var cancellationToken = TestContext.Current.CancellationToken;
         var specs = new ModelSpecStore(new InMemoryObjectStore(TimeProvider.System));
         await using var engine = new DeviceEngine(new EngineOptions { Threads = 1 }, TimeProvider.System, NullLogger.Instance);
-        var first = new SiloModels(engine, specs, NullLogger<SiloModels>.Instance);
+        var first = new SiloModels(engine, specs, new ModelLoadOptions(), NullLogger<SiloModels>.Instance);
         await first.LoadAsync("taken", folder, "float32", cancellationToken);
         var mapped = Mappings(folder);
-        var second = new SiloModels(engine, specs, NullLogger<SiloModels>.Instance);
+        var second = new SiloModels(engine, specs, new ModelLoadOptions(), NullLogger<SiloModels>.Instance);
 
         var refused = await Assert.ThrowsAsync<GranaryException>(() => second.LoadAsync("taken", folder, "bfloat16", cancellationToken));
 

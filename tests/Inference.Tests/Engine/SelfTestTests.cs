@@ -60,6 +60,18 @@ public sealed class SelfTestTests(EngineFixture engine) : IDisposable
         await again.UnloadAsync();
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Load_LogitsThatDependOnTheOnesBefore_IsInexact(bool always)
+    {
+        var model = await engine.Engine.LoadAsync(EngineFixture.Golden("models/quarter-rotary"), "unsteady", UnsteadyModel.Options(_cache, always));
+
+        Assert.False(model.Numerics.Exact);
+        Assert.NotNull(model.SelfTestTime);
+        await model.UnloadAsync();
+    }
+
     [Fact]
     public async Task Load_PageThatDependsOnTheOneBefore_IsInexact()
     {
