@@ -10,6 +10,7 @@ internal static class EventIds
     public const int ChunkRepairFailed = 3011;
     public const int LeasesReclaimed = 3020;
     public const int ModelLoaded = 3030;
+    public const int ModelInexact = 3031;
     public const int InventoryPublishFailed = 3040;
     public const int DatasetRunStarted = 3050;
     public const int DatasetRunEnded = 3051;

@@ -7,6 +7,8 @@ namespace Granary.Contexts;
 /// <param name="RestoredTokens">Tokens whose pages were found in the store.</param>
 /// <param name="WrittenBytes">Chunk bytes written by this call.</param>
 /// <param name="PrefillSeconds">Time the engine spent on this call's pages.</param>
+/// <param name="Numerics">The numerics id that its pages are stored under.</param>
+/// <param name="Exact">Whether the promise of equal bits holds for that numerics id.</param>
 [GenerateSerializer, Immutable, Alias("granary.context-created")]
 public sealed record ContextCreated(
     [property: Id(0)] ContextDescription Context,
@@ -14,4 +16,6 @@ public sealed record ContextCreated(
     [property: Id(2)] int PrefilledTokens,
     [property: Id(3)] int RestoredTokens,
     [property: Id(4)] long WrittenBytes,
-    [property: Id(5)] double PrefillSeconds);
+    [property: Id(5)] double PrefillSeconds,
+    [property: Id(6)] string Numerics,
+    [property: Id(7)] bool Exact);

@@ -59,4 +59,9 @@ public sealed record DatasetStatus
     /// <summary>Gets whether the run has ended.</summary>
     [Id(13)]
     public bool Ended { get; init; }
+
+    /// <summary>Gets whether the promise of equal bits holds for the KV of every item that this run computed or found stored; silos may differ.</summary>
+    /// <value>Default: <see langword="true"/>, until an item says otherwise.</value>
+    [Id(14)]
+    public bool Exact { get; init; } = true;
 }

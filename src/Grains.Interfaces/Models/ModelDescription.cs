@@ -28,7 +28,7 @@ public sealed record ModelDescription
     [Id(5)]
     public string? TokenizerDigest { get; init; }
 
-    /// <summary>Gets the numerics id of the silo that serves it; <see langword="null"/> where no silo does.</summary>
+    /// <summary>Gets the numerics id of the silos that serve it; <see langword="null"/> where none does, or where they differ.</summary>
     [Id(6)]
     public string? Numerics { get; init; }
 
@@ -43,4 +43,8 @@ public sealed record ModelDescription
     /// <summary>Gets the silos that serve it.</summary>
     [Id(9)]
     public string[] Silos { get; init; } = [];
+
+    /// <summary>Gets whether the promise of equal bits holds on every silo that serves it; <see langword="null"/> where none does.</summary>
+    [Id(10)]
+    public bool? Exact { get; init; }
 }

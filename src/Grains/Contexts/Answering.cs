@@ -124,7 +124,7 @@ internal sealed class Answering(ServedModel model, IModelWorkerGrain worker, KvR
             Model = model.Id,
             Version = Context?.Version,
             Numerics = model.Numerics,
-            Exact = model.Loaded.Numerics.Exact,
+            Exact = model.IsExact,
             Text = result.Text,
             TokenIds = result.TokenIds,
             LogProbabilities = Options.LogProbabilities ? result.LogProbabilities : null,

@@ -100,7 +100,9 @@ internal sealed partial class ContextGrain
                 outcome.RecomputedTokens,
                 outcome.RestoredTokens,
                 writes.Sum(static write => write.WrittenBytes),
-                outcome.PrefillTime.TotalSeconds);
+                outcome.PrefillTime.TotalSeconds,
+                Model.Numerics,
+                Model.IsExact);
             transition.Report(new ContextProgress(ContextStage.Stored, ids.Length, ids.Length, created));
             return created;
         }

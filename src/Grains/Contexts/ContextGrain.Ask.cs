@@ -160,7 +160,7 @@ internal sealed partial class ContextGrain
 
         foreach (var (ids, logProbabilities) in continuations.Zip(scores))
         {
-            yield return new ScoreResult(ids, logProbabilities, logProbabilities.Sum());
+            yield return new ScoreResult(ids, logProbabilities, logProbabilities.Sum(), Model.Numerics, Model.IsExact);
         }
     }
 

@@ -40,7 +40,7 @@ internal sealed partial class ContextGrain
                 if (existing.Manifest.State == ManifestStates.Stored && existing.Manifest.Chunks.ContainsKey(Model.Numerics))
                 {
                     var description = ManifestDescription.Of(existing.Manifest, _lease is { IsResident: true });
-                    yield return new ContextProgress(ContextStage.Stored, ids.Length, ids.Length, new ContextCreated(description, true, 0, ids.Length, 0, 0));
+                    yield return new ContextProgress(ContextStage.Stored, ids.Length, ids.Length, new ContextCreated(description, true, 0, ids.Length, 0, 0, Model.Numerics, Model.IsExact));
                     yield break;
                 }
             }
@@ -101,7 +101,9 @@ internal sealed partial class ContextGrain
                 outcome.RecomputedTokens,
                 outcome.RestoredTokens,
                 writes.Sum(static write => write.WrittenBytes),
-                outcome.PrefillTime.TotalSeconds);
+                outcome.PrefillTime.TotalSeconds,
+                Model.Numerics,
+                Model.IsExact);
             transition.Report(new ContextProgress(ContextStage.Stored, ids.Length, ids.Length, created));
             return created;
         }

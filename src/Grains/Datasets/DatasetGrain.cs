@@ -173,6 +173,7 @@ internal sealed partial class DatasetGrain(
             Seconds = _started == 0 ? 0 : time.GetElapsedTime(_started).TotalSeconds,
             Failures = [.. state.State.Unreadable.Concat(known.SelectMany(static shard => shard.Failures)).Take(MostFailuresKept)],
             Ended = ended,
+            Exact = known.All(static shard => shard.Exact),
         };
     }
 

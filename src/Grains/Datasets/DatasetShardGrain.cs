@@ -183,6 +183,7 @@ internal sealed partial class DatasetShardGrain(
         run.PrefillSeconds += created.PrefillSeconds;
         run.StoredBytes += created.Context.StoredBytes;
         run.Tokens += created.Context.Tokens;
+        run.Inexact |= !created.Exact;
         Instruments.DatasetItems.Add(1, Instruments.Tag("state", computed ? "done" : "skipped"));
     }
 
@@ -262,6 +263,7 @@ internal sealed partial class DatasetShardGrain(
         Seconds = 0,
         Failures = [.. run.Failures],
         Ended = run.Ended,
+        Exact = !run.Inexact,
     };
 
     private static partial class Log

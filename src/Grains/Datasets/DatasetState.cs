@@ -47,5 +47,8 @@ internal sealed class DatasetShardState
 
     public List<DatasetFailure> Failures { get; set; } = [];
 
+    /// <summary>Gets or sets whether an item's KV is of inexact numerics.</summary>
+    public bool Inexact { get; set; }
+
     public bool Ended { get; set; }
 }

@@ -75,8 +75,14 @@ internal sealed class CatalogGrain(
         var models = new List<ModelDescription>();
         await foreach (var spec in specs.ListAsync(CancellationToken.None))
         {
-            var silos = inventory.Stocks.Values.Where(stock => stock.Models.Contains(spec.Model)).Select(static stock => stock.Name);
-            models.Add(ServedModel.Describe(spec) with { Silos = [.. silos.Order(StringComparer.Ordinal)] });
+            var serving = inventory.Stocks.Values.Where(stock => stock.Models.Contains(spec.Model)).ToList();
+            var numerics = serving.SelectMany(static stock => stock.Numerics ?? []).Where(served => served.Model == spec.Model).Distinct().ToList();
+            models.Add(ServedModel.Describe(spec) with
+            {
+                Silos = [.. serving.Select(static stock => stock.Name).Order(StringComparer.Ordinal)],
+                Numerics = numerics is [var only] ? only.Id : null,
+                Exact = numerics.Count > 0 ? numerics.TrueForAll(static served => served.Exact) : null,
+            });
         }
 
         return [.. models.OrderBy(static model => model.Model, StringComparer.Ordinal)];

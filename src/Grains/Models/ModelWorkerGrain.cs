@@ -17,7 +17,7 @@ internal sealed class ModelWorkerGrain(SiloModels models, KvRegistry registry) :
 
     /// <inheritdoc/>
     public ValueTask<ModelDescription> DescribeAsync() =>
-        ValueTask.FromResult(ServedModel.Describe(Model.Spec) with { Numerics = Model.Numerics });
+        ValueTask.FromResult(ServedModel.Describe(Model.Spec) with { Numerics = Model.Numerics, Exact = Model.IsExact });
 
     /// <inheritdoc/>
     public async ValueTask<int[]> TokenizeAsync(string text)

@@ -14,6 +14,9 @@ internal sealed record ServedModel(LoadedModel Loaded, ModelSpec Spec)
     /// <summary>Gets the numerics id's value.</summary>
     public string Numerics => Loaded.Numerics.Id;
 
+    /// <summary>Gets whether the promise of equal bits holds for it.</summary>
+    public bool IsExact => Loaded.Numerics.Exact;
+
     /// <summary>Gets the shape of the model's chunks.</summary>
     public ChunkShape Shape { get; } = new(Loaded.Layout.Layers, Loaded.Layout.KvHeads, Loaded.Layout.HeadDim, Spec.Dtype);
 

@@ -39,6 +39,9 @@ public sealed partial class SiloModels
     /// <summary>Gets the ids of the models that are served, ordered.</summary>
     public IReadOnlyList<string> Ids => [.. _served.Keys.Order(StringComparer.Ordinal)];
 
+    /// <summary>Gets the models that are served, ordered by id.</summary>
+    internal IReadOnlyList<ServedModel> Served => [.. _served.Values.OrderBy(static model => model.Id, StringComparer.Ordinal)];
+
     /// <summary>Loads a model and enters what its id names into the store.</summary>
     /// <param name="modelId">The id.</param>
     /// <param name="folder">A Hugging Face folder.</param>
@@ -65,6 +68,11 @@ public sealed partial class SiloModels
             var loaded = await _engine.LoadAsync(folder, modelId, _defaults with { Dtype = kvDtype }, cancellationToken);
             _served[modelId] = new ServedModel(loaded, await EnterAsync(loaded, modelId, dtype, cancellationToken));
             Changed?.Invoke();
+            if (!loaded.Numerics.Exact)
+            {
+                Log.Inexact(_logger, modelId, loaded.Numerics.Id);
+            }
+
             Log.Loaded(_logger, modelId, loaded.WeightBytes, loaded.LoadTime.TotalSeconds, DescribeSelfTest(loaded.SelfTestTime), loaded.Numerics.Id);
         }
         catch (Exception e) when (ErrorEdge.IsForeign(e))
@@ -116,5 +124,11 @@ public sealed partial class SiloModels
     {
         [LoggerMessage(EventIds.ModelLoaded, LogLevel.Information, "Model {Model} is served: {Bytes} bytes of weights, loaded in {Seconds:F2} s, self-test {SelfTest}, numerics {Numerics}")]
         public static partial void Loaded(ILogger logger, string model, long bytes, double seconds, string selfTest, string numerics);
+
+        [LoggerMessage(
+            EventIds.ModelInexact,
+            LogLevel.Warning,
+            "Model {Model} is served inexactly, numerics {Numerics}: its self-test failed on this machine, so the last bits of an answer may depend on what runs beside it, and no KV is shared with silos where it passed. Report it with the output of `granary model info`; delete the files self-test-* of $XDG_CACHE_HOME/granary (by default ~/.cache/granary) to have it tested again")]
+        public static partial void Inexact(ILogger logger, string model, string numerics);
     }
 }

@@ -36,5 +36,17 @@ internal sealed class SiloInventory
 /// <param name="Name">The silo's name.</param>
 /// <param name="Models">The models that it serves.</param>
 /// <param name="FreeBytes">KV bytes that its budget has left.</param>
+/// <param name="Numerics">What the bits of each model's answers depend on; <see langword="null"/> from a silo of an earlier build, which does not tell.</param>
 [GenerateSerializer, Immutable, Alias("granary.silo-stock")]
-internal sealed record SiloStock([property: Id(0)] string Name, [property: Id(1)] string[] Models, [property: Id(2)] long FreeBytes);
+internal sealed record SiloStock(
+    [property: Id(0)] string Name,
+    [property: Id(1)] string[] Models,
+    [property: Id(2)] long FreeBytes,
+    [property: Id(3)] ServedNumerics[]? Numerics = null);
+
+/// <summary>A served model's numerics id.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Id">The numerics id.</param>
+/// <param name="Exact">Whether the promise of equal bits holds for it.</param>
+[GenerateSerializer, Immutable, Alias("granary.served-numerics")]
+internal sealed record ServedNumerics([property: Id(0)] string Model, [property: Id(1)] string Id, [property: Id(2)] bool Exact);

@@ -83,7 +83,12 @@ internal sealed partial class SiloInventoryService(
 
     private SiloStock NoteOwn()
     {
-        var stock = new SiloStock(local.Name, [.. models.Ids], registry.Budget.TotalBytes - registry.Budget.UsedBytes);
+        var served = models.Served;
+        var stock = new SiloStock(
+            local.Name,
+            [.. served.Select(static model => model.Id)],
+            registry.Budget.TotalBytes - registry.Budget.UsedBytes,
+            [.. served.Select(static model => new ServedNumerics(model.Id, model.Numerics, model.IsExact))]);
         inventory.Note(local.SiloAddress, stock);
         return stock;
     }

@@ -112,13 +112,13 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
             return new ContextProgress[]
             {
                 new(ContextStage.Accepted, 0, 3),
-                new(ContextStage.Stored, 3, 3, new ContextCreated(Faq with { TruncatedTokens = 4 }, false, 3, 0, 42, 0.1)),
+                new(ContextStage.Stored, 3, 3, new ContextCreated(Faq with { TruncatedTokens = 4 }, false, 3, 0, 42, 0.1, "n1", true)),
             }.ToAsyncEnumerable();
         }
 
         public IAsyncEnumerable<ContextProgress> AppendAsync(AppendRequest request, CancellationToken cancellationToken) => new ContextProgress[]
         {
-            new(ContextStage.Stored, 4, 4, new ContextCreated(Faq with { Version = 2 }, false, 4, 0, 42, 0.1)),
+            new(ContextStage.Stored, 4, 4, new ContextCreated(Faq with { Version = 2 }, false, 4, 0, 42, 0.1, "n1", true)),
         }.ToAsyncEnumerable();
 
         public Task<ContextDescription> GetAsync(CancellationToken cancellationToken) => Task.FromResult(Faq);
@@ -130,7 +130,7 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
         }
 
         public Task<IReadOnlyList<ScoreResult>> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken) =>
-            Task.FromResult<IReadOnlyList<ScoreResult>>([.. request.Continuations.Select(static input => new ScoreResult(input.TokenIds ?? [], [-0.5, -0.25], -0.75))]);
+            Task.FromResult<IReadOnlyList<ScoreResult>>([.. request.Continuations.Select(static input => new ScoreResult(input.TokenIds ?? [], [-0.5, -0.25], -0.75, "n1", true))]);
 
         public Task<bool> EvictAsync(CancellationToken cancellationToken) => Task.FromResult(true);
 

@@ -1,6 +1,7 @@
 using Granary.Contexts;
 using Granary.Datasets;
 using Granary.Errors;
+using Granary.Models;
 using Microsoft.Extensions.DependencyInjection;
 using Orleans.Serialization;
 
@@ -47,6 +48,22 @@ public sealed class WireTests
         Assert.Equal([1, 2], create.Input.TokenIds!);
         var put = RoundTrip(new PutItemsRequest { Digest = "d", Shard = 1, Part = 2, Last = true, Items = [new DatasetItem("i", "c", [new DatasetQuestion("q", "?", ["!"])])] });
         Assert.Equal("!", put.Items[0].Questions[0].Answers[0]);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Results_AcrossAGrainCall_KeepWhetherTheyAreExact(bool exact)
+    {
+        var score = RoundTrip(new ScoreResult([1], [-0.5], -0.5, "n", exact));
+        Assert.Equal(("n", exact), (score.Numerics, score.Exact));
+        var status = RoundTrip(new DatasetStatus { Dataset = "d", Model = "m", Items = 1, Done = 1, Failed = 0, Skipped = 0, PrefilledTokens = 1, StoredBytes = 1, Seconds = 1, Exact = exact });
+        Assert.Equal(exact, status.Exact);
+        var model = RoundTrip(new ModelDescription { Model = "m", Dtype = "float32", Codec = "none", PageSize = 256, Fingerprint = "f", Window = 1, KvBytesPerToken = 1, Numerics = "n", Exact = exact });
+        Assert.Equal(("n", exact), (model.Numerics, model.Exact));
+        var context = new ContextDescription { Context = "c", Model = "m", State = "stored", Version = 1, Tokens = 1, Pages = 1, StoredBytes = 1, Resident = true, Created = DateTimeOffset.UnixEpoch, Labels = [] };
+        var created = RoundTrip(new ContextCreated(context, false, 1, 0, 1, 0.5, "n", exact));
+        Assert.Equal(("n", exact), (created.Numerics, created.Exact));
     }
 
     [Fact]

@@ -59,7 +59,7 @@ public class OneSilo : IAsyncLifetime
             Model, Path.Combine(Repository.Root, "models", Model), Dtype, TestContext.Current.CancellationToken);
     }
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
         if (_cluster is not null)
         {

@@ -2,35 +2,84 @@ using Granary.Errors;
 using Granary.Grains.Models;
 using Granary.Grains.Tests.Hosting;
 using Granary.Inference.Engine;
+using Granary.Inference.Tests.Engine;
 using Granary.Storage.Objects;
 using Granary.Storage.Specs;
 using Granary.Testing;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Grains.Tests.Models;
 
-/// <summary>What a silo loads and may not serve, it does not keep.</summary>
+/// <summary>What loading a model says, and that what may not be served is not kept.</summary>
 [Collection("Engine")]
-public sealed class SiloModelsTests
+public sealed class SiloModelsTests : IDisposable
 {
+    private static readonly string SampleModel = Repository.GetPath($"models/{OneSilo.Model}");
+    private readonly string _cache = Directory.CreateTempSubdirectory("granary-silo-models-").FullName;
+
+    public void Dispose() => Directory.Delete(_cache, recursive: true);
+
+    [Fact]
+    public async Task LoadAsync_SelfTestFails_WarnsWithAnIdOfItsOwn()
+    {
+        var log = await LoadAsync(UnsteadyModel.Options(_cache));
+
+        var (level, _, text) = Assert.Single(log.Entries, static entry => entry.Id == 3031);
+        Assert.Equal(LogLevel.Warning, level);
+        Assert.Contains(OneSilo.Model, text, StringComparison.Ordinal);
+        Assert.Contains("granary model info", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task LoadAsync_SelfTestPasses_TellsItsTimeAndWarnsOfNothing()
+    {
+        var log = await LoadAsync(UnsteadyModel.Options(_cache) with { Prepare = static model => model });
+
+        var (level, id, text) = Assert.Single(log.Entries);
+        Assert.Equal((LogLevel.Information, 3030), (level, id));
+        Assert.Matches(@"loaded in \d+\.\d\d s, self-test \d+\.\d\d s of these", text);
+    }
+
     [Fact]
     public async Task LoadAsync_IdOfAnotherContent_IsRefusedAndUnmapped()
     {
-        var folder = Path.Combine(Repository.Root, "models", OneSilo.Model);
         var cancellationToken = TestContext.Current.CancellationToken;
         var specs = new ModelSpecStore(new InMemoryObjectStore(TimeProvider.System));
         await using var engine = new DeviceEngine(new EngineOptions { Threads = 1 }, TimeProvider.System, NullLogger.Instance);
         var first = new SiloModels(engine, specs, new ModelLoadOptions(), NullLogger<SiloModels>.Instance);
-        await first.LoadAsync("taken", folder, "float32", cancellationToken);
-        var mapped = Mappings(folder);
+        await first.LoadAsync("taken", SampleModel, "float32", cancellationToken);
+        var mapped = Mappings();
         var second = new SiloModels(engine, specs, new ModelLoadOptions(), NullLogger<SiloModels>.Instance);
 
-        var refused = await Assert.ThrowsAsync<GranaryException>(() => second.LoadAsync("taken", folder, "bfloat16", cancellationToken));
+        var refused = await Assert.ThrowsAsync<GranaryException>(() => second.LoadAsync("taken", SampleModel, "bfloat16", cancellationToken));
 
         Assert.Equal(ErrorCodes.ModelSpecConflict, refused.Code);
         Assert.Empty(second.Ids);
-        Assert.Equal(mapped, Mappings(folder));
+        Assert.Equal(mapped, Mappings());
     }
 
-    private static int Mappings(string folder) => File.ReadLines("/proc/self/maps").Count(line => line.Contains(folder, StringComparison.Ordinal));
+    private static int Mappings() => File.ReadLines("/proc/self/maps").Count(line => line.Contains(SampleModel, StringComparison.Ordinal));
+
+    private static async Task<KeptLog> LoadAsync(ModelLoadOptions options)
+    {
+        var log = new KeptLog();
+        await using var engine = new DeviceEngine(new EngineOptions { Threads = 1 }, TimeProvider.System, NullLogger.Instance);
+        var models = new SiloModels(engine, new ModelSpecStore(new InMemoryObjectStore(TimeProvider.System)), options, log);
+        await models.LoadAsync(OneSilo.Model, SampleModel, "float32", TestContext.Current.CancellationToken);
+        return log;
+    }
+
+    private sealed class KeptLog : ILogger<SiloModels>
+    {
+        public List<(LogLevel Level, int Id, string Text)> Entries { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Entries.Add((logLevel, eventId.Id, formatter(state, exception)));
+    }
 }
