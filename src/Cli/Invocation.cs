@@ -118,6 +118,17 @@ internal sealed class Invocation(ParseResult arguments, GlobalOptions common, Co
         }
     }
 
+    /// <summary>Tells people, on standard error, that equal bits are not promised; with <c>--json</c> the documents say so.</summary>
+    /// <param name="exact">Whether they are; then nothing is told.</param>
+    /// <param name="what">What was done on the machine that failed its self-test.</param>
+    public void NoteUnless(bool exact, string what = "this was computed")
+    {
+        if (!exact && !Json)
+        {
+            Terminal.Error.WriteLine($"inexact: the self-test failed where {what}; equal bits are not promised (granary model info, run there, says more).");
+        }
+    }
+
     /// <summary>Writes one line of JSON to standard output.</summary>
     /// <typeparam name="T">The document's type.</typeparam>
     /// <param name="document">The document or event.</param>

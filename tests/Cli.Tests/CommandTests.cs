@@ -48,7 +48,7 @@ public sealed class CommandTests : IDisposable
     public async Task Create_Json_AddsTheWork()
     {
         Assert.Equal(0, await RunAsync("context", "create", "faq", "--model=" + _model, "--text=Corn.", "--ttl", "1h", "--truncate=left", "--reserve", "16", "--json", "--dtype=bfloat16"));
-        Assert.Equal(Context[..^1] + ""","truncatedTokens":4,"existed":false,"prefilledTokens":3,"restoredTokens":0}""" + "\n", Output);
+        Assert.Equal(Context[..^1] + ""","truncatedTokens":4,"existed":false,"prefilledTokens":3,"restoredTokens":0,"numerics":"n1","exact":true}""" + "\n", Output);
         Assert.Equal(TimeSpan.FromHours(1), _granary.Created?.TimeToLive);
         Assert.Equal((true, 16, "Corn."), (_granary.Created?.TruncateLeft, _granary.Created?.Reserve, _granary.Created?.Input.Text));
         Assert.Equal("tiny-bfloat16", _granary.Loaded?.Id);
@@ -112,7 +112,7 @@ public sealed class CommandTests : IDisposable
     public async Task Score_Json_IsTheScoreDocument()
     {
         Assert.Equal(0, await RunAsync("context", "score", "faq", "--tokens=1,2", "--model", _model, "--json"));
-        Assert.Equal("""{"tokenIds":[1,2],"logProbabilities":[-0.5,-0.25],"sum":-0.75}""" + "\n", Output);
+        Assert.Equal("""{"tokenIds":[1,2],"logProbabilities":[-0.5,-0.25],"sum":-0.75,"numerics":"n1","exact":true}""" + "\n", Output);
     }
 
     [Fact]
@@ -120,7 +120,7 @@ public sealed class CommandTests : IDisposable
     {
         Assert.Equal(0, await RunAsync("context", "score", "faq", "--tokens=1,2", "--tokens", "3,4", "--model", _model, "--json"));
         Assert.Equal(
-            """{"tokenIds":[1,2],"logProbabilities":[-0.5,-0.25],"sum":-0.75}""" + "\n" + """{"tokenIds":[3,4],"logProbabilities":[-0.5,-0.25],"sum":-0.75}""" + "\n",
+            """{"tokenIds":[1,2],"logProbabilities":[-0.5,-0.25],"sum":-0.75,"numerics":"n1","exact":true}""" + "\n" + """{"tokenIds":[3,4],"logProbabilities":[-0.5,-0.25],"sum":-0.75,"numerics":"n1","exact":true}""" + "\n",
             Output);
     }
 
@@ -135,7 +135,7 @@ public sealed class CommandTests : IDisposable
         var file = Path.Combine(_folder, "my set.jsonl");
         await File.WriteAllTextAsync(file, """{"id":"a","context":"Corn."}""");
         Assert.Equal(1, await RunAsync("dataset", "precompute", file, "--model", _model, "--json"));
-        Assert.Equal("""{"dataset":"my-set","items":3,"done":1,"failed":1,"skipped":1,"prefilledTokens":9,"storedBytes":42,"seconds":1.5}""" + "\n", Output);
+        Assert.Equal("""{"dataset":"my-set","items":3,"done":1,"failed":1,"skipped":1,"prefilledTokens":9,"storedBytes":42,"seconds":1.5,"exact":true}""" + "\n", Output);
         Assert.Contains("line 3", Errors, StringComparison.Ordinal);
     }
 

@@ -38,16 +38,12 @@ internal static class AnswerPrinter
         invocation.WriteResult(AnswerDocument.Of(whole), terminal =>
         {
             terminal.Out.WriteLine(stream ? "" : whole.Text ?? string.Join(',', whole.TokenIds));
-            if (!whole.Exact)
-            {
-                terminal.Error.WriteLine("Note: the numerics of this machine are inexact; equal bits are not promised.");
-            }
-
             if (explain)
             {
                 terminal.Error.WriteLine(Explain(whole));
             }
         });
+        invocation.NoteUnless(whole.Exact);
         return 0;
     }
 

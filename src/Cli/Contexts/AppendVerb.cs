@@ -33,6 +33,7 @@ internal static class AppendVerb
             await using var named = await NamedContext.OpenAsync(invocation, name, model, cancellationToken);
             var grown = await StoringProgress.RunAsync(invocation, named.Context.Id, named.Context.AppendAsync(request, cancellationToken), arguments.GetValue(stream));
             invocation.WriteResult(CreatedDocument.Of(grown), terminal => terminal.Out.WriteLine(Summary(grown)));
+            invocation.NoteUnless(grown.Exact);
             return 0;
         }
     }

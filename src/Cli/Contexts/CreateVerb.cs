@@ -48,6 +48,7 @@ internal static class CreateVerb
             var context = session.Client.Context(reference.Id, arguments.GetRequiredValue(name), invocation.Settings.Tenant);
             var created = await StoringProgress.RunAsync(invocation, context.Id, context.CreateAsync(request, cancellationToken), arguments.GetValue(stream));
             invocation.WriteResult(CreatedDocument.Of(created), terminal => terminal.Out.WriteLine(Summary(created)));
+            invocation.NoteUnless(created.Exact);
             return 0;
         }
     }

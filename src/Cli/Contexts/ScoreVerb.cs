@@ -28,11 +28,13 @@ internal static class ScoreVerb
         {
             var request = ScoreRequest.Of(Read(invocation.Arguments.GetValue(texts) ?? [], invocation.Arguments.GetValue(tokens) ?? []));
             await using var named = await NamedContext.OpenAsync(invocation, name, model, cancellationToken);
-            foreach (var score in await named.Context.ScoreAsync(request, cancellationToken))
+            var scores = await named.Context.ScoreAsync(request, cancellationToken);
+            foreach (var score in scores)
             {
-                invocation.WriteResult(new ScoreDocument(score.TokenIds, score.LogProbabilities, score.Sum), terminal => Print(score, terminal));
+                invocation.WriteResult(new ScoreDocument(score.TokenIds, score.LogProbabilities, score.Sum, score.Numerics, score.Exact), terminal => Print(score, terminal));
             }
 
+            invocation.NoteUnless(scores.All(static score => score.Exact));
             return 0;
         }
     }

@@ -49,6 +49,7 @@ internal static class DatasetAskVerb
 
             var asked = await OutputFile.ReplaceAsync(path, temporary => WriteAsync(invocation.Terminal, dataset, request, status, temporary, path, cancellationToken));
             invocation.WriteResult(asked, terminal => terminal.Out.WriteLine($"{asked.Questions - asked.Failed} of {asked.Questions} questions answered: {asked.Out}"));
+            invocation.NoteUnless(asked.Exact);
             return asked.Failed == 0 ? 0 : ReportFailures(invocation, asked);
         }
     }
@@ -62,7 +63,7 @@ internal static class DatasetAskVerb
         string path,
         CancellationToken cancellationToken)
     {
-        var (questions, failed) = (0, 0);
+        var (questions, failed, exact) = (0, 0, true);
         var items = new HashSet<string>(StringComparer.Ordinal);
         await using var lines = new StreamWriter(temporary) { NewLine = "\n" };
         return await ProgressReport.RunAsync(terminal, "contexts asked", async report =>
@@ -72,12 +73,13 @@ internal static class DatasetAskVerb
                 await lines.WriteLineAsync(AnswerDocument.LineOf(answer).ToJsonString(JsonDocuments.LineOptions).AsMemory(), cancellationToken);
                 questions++;
                 failed += answer.Answer is null ? 1 : 0;
+                exact &= answer.Answer is not { Exact: false };
                 items.Add(answer.Item);
                 report(items.Count, status.Items);
             }
 
             await lines.FlushAsync(cancellationToken);
-            return new DatasetAskedDocument(status.Dataset, status.Model, questions, failed, path);
+            return new DatasetAskedDocument(status.Dataset, status.Model, questions, failed, path, exact);
         });
     }
 

@@ -53,6 +53,7 @@ internal static class PrecomputeVerb
                 },
                 cancellationToken);
             invocation.WriteResult(DatasetDocument.Of(status), terminal => StatusVerb.Show(terminal, status));
+            invocation.NoteUnless(status.Exact);
             return status.Failed == 0 ? 0 : ReportFailures(invocation, status);
         }
     }

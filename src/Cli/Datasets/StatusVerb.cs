@@ -25,6 +25,7 @@ internal static class StatusVerb
             await using var session = await invocation.OpenAsync(null, cancellationToken);
             var status = await session.Client.Dataset(dataset, invocation.Settings.Tenant).GetStatusAsync(cancellationToken);
             invocation.WriteResult(DatasetDocument.Of(status), terminal => Show(terminal, status));
+            invocation.NoteUnless(status.Exact);
             return 0;
         }
     }

@@ -12,6 +12,7 @@ namespace Granary.Cli.Demo;
 /// <param name="LogProbabilities">One for each.</param>
 /// <param name="FirstTokenSeconds">Time to the first token.</param>
 /// <param name="Usage">Where the context's KV came from.</param>
+/// <param name="Exact">Whether equal bits are promised.</param>
 /// <remarks>Its names are those of a line of <c>dataset ask</c>, which the other process's pass is read from.</remarks>
 internal sealed record AskedQuestion(
     string Item,
@@ -21,7 +22,8 @@ internal sealed record AskedQuestion(
     int[]? TokenIds,
     double[]? LogProbabilities,
     double FirstTokenSeconds,
-    AnswerUsage? Usage)
+    AnswerUsage? Usage,
+    bool Exact)
 {
     /// <summary>Gets whether the text up to the first full stop is one of the right answers.</summary>
     public bool IsExactMatch => Answers.Contains((Text ?? "").Split('.')[0].Trim(), StringComparer.Ordinal);
@@ -43,7 +45,8 @@ internal sealed record AskedQuestion(
         answer.Answer?.TokenIds,
         answer.Answer?.LogProbabilities,
         answer.Answer?.FirstTokenSeconds ?? 0,
-        answer.Answer?.Usage);
+        answer.Answer?.Usage,
+        answer.Answer?.Exact ?? false);
 
     /// <summary>Finds the first place where two answers to the same question differ, to the bit.</summary>
     /// <param name="other">The other answer.</param>

@@ -27,7 +27,8 @@ internal sealed record DemoResult(DemoDocument Document, string? FirstDifference
                 Median(resident.Where(asked => asked.WasResident), resident),
                 Median(restored.Where(asked => asked.WasRestored), restored)),
             Share(noCache.Count(asked => asked.IsExactMatch), noCache.Count),
-            Share(differences.Count(difference => difference is null), noCache.Count));
+            Share(differences.Count(difference => difference is null), noCache.Count),
+            noCache.Concat(resident).Concat(restored).All(static asked => asked.Exact));
         return new DemoResult(document, differences.Find(difference => difference is not null) ?? FindMissingCache(resident, restored));
     }
 

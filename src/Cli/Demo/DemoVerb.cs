@@ -19,13 +19,16 @@ internal static class DemoVerb
         {
             var result = await new DemoRun(invocation, bundleFolder).RunAsync(cancellationToken);
             invocation.WriteResult(result.Document, terminal => DemoTable.Write(terminal, result.Document));
+            invocation.NoteUnless(result.Document.Exact);
             if (result.FirstDifference is not { } difference)
             {
                 return 0;
             }
 
             ErrorEdge.Write(
-                new ErrorFields(ErrorCodes.Internal, $"The caches did not keep their promise: {difference}", "Report it with the output of `granary model info`; caches must never change an answer, nor be left unused."),
+                result.Document.Exact
+                    ? new ErrorFields(ErrorCodes.Internal, $"The caches did not keep their promise: {difference}", "Report it with the output of `granary model info`; caches must never change an answer, nor be left unused.")
+                    : new ErrorFields(ErrorCodes.Internal, $"Equality could not be proved, nor was it promised, as the numerics are inexact: {difference}", "Report the failed self-test with the output of `granary model info`, or run the demo on another machine."),
                 invocation.Terminal,
                 invocation.Json);
             return ErrorCodes.ExitCodeOf(ErrorCodes.Internal);

@@ -83,4 +83,4 @@ internal sealed record TokenEvent(
 }
 
 /// <summary>The continuation's log-probabilities.</summary>
-internal sealed record ScoreDocument(int[] TokenIds, double[] LogProbabilities, double Sum);
+internal sealed record ScoreDocument(int[] TokenIds, double[] LogProbabilities, double Sum, string Numerics, bool Exact);

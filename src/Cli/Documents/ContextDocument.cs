@@ -60,6 +60,14 @@ internal sealed record CreatedDocument : ContextDocument
     [JsonPropertyOrder(4)]
     public required int RestoredTokens { get; init; }
 
+    /// <summary>Gets the numerics id that its pages are stored under.</summary>
+    [JsonPropertyOrder(5)]
+    public required string Numerics { get; init; }
+
+    /// <summary>Gets whether the promise of equal bits holds for it.</summary>
+    [JsonPropertyOrder(6)]
+    public required bool Exact { get; init; }
+
     /// <summary>Makes the document of a created context.</summary>
     /// <param name="created">The context and the work.</param>
     /// <returns>The document.</returns>
@@ -69,6 +77,8 @@ internal sealed record CreatedDocument : ContextDocument
         Existed = created.Existed,
         PrefilledTokens = created.PrefilledTokens,
         RestoredTokens = created.RestoredTokens,
+        Numerics = created.Numerics,
+        Exact = created.Exact,
     };
 }
 

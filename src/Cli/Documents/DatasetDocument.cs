@@ -4,7 +4,7 @@ using Granary.Datasets;
 namespace Granary.Cli.Documents;
 
 /// <summary>What <c>dataset precompute</c> and <c>status</c> print (DESIGN §8).</summary>
-internal sealed record DatasetDocument(string Dataset, int Items, int Done, int Failed, int Skipped, long PrefilledTokens, long StoredBytes, double Seconds)
+internal sealed record DatasetDocument(string Dataset, int Items, int Done, int Failed, int Skipped, long PrefilledTokens, long StoredBytes, double Seconds, bool Exact)
 {
     /// <summary>Makes the document of a run.</summary>
     /// <param name="status">The run.</param>
@@ -17,7 +17,8 @@ internal sealed record DatasetDocument(string Dataset, int Items, int Done, int 
         status.Skipped,
         status.PrefilledTokens,
         status.StoredBytes,
-        status.Seconds);
+        status.Seconds,
+        status.Exact);
 }
 
 /// <summary>One step of a run.</summary>
@@ -30,5 +31,5 @@ internal sealed record DatasetProgressEvent([property: JsonPropertyName("event")
         new("progress", status.Dataset, status.Items, status.Done, status.Failed, status.Skipped);
 }
 
-/// <summary>What <c>dataset ask</c> prints once its lines are written.</summary>
-internal sealed record DatasetAskedDocument(string Dataset, string Model, int Questions, int Failed, string Out);
+/// <summary>What <c>dataset ask</c> prints once its lines are written; it is exact where every answer is.</summary>
+internal sealed record DatasetAskedDocument(string Dataset, string Model, int Questions, int Failed, string Out, bool Exact);

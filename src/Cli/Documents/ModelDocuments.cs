@@ -15,7 +15,7 @@ internal sealed record SizeDocument(
     long BytesCumulative,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] long? ExamplesFit);
 
-/// <summary>An element of <c>model list</c>.</summary>
+/// <summary>An element of <c>model list</c>. <c>Numerics</c> and <c>Exact</c> are those of the silos that serve the model, null where none does.</summary>
 internal sealed record ModelListDocument(
     string Model,
     bool Configured,
@@ -27,6 +27,7 @@ internal sealed record ModelListDocument(
     string? Fingerprint,
     string? TokenizerDigest,
     string? Numerics,
+    bool? Exact,
     int? Window,
     long? KvBytesPerToken,
     IReadOnlyList<string> Silos);
@@ -74,7 +75,7 @@ internal sealed record NumericsDocument(string Id, bool Exact, IReadOnlyDictiona
 internal sealed record ModelCreatedDocument(string Model, string Out, string Shape, int Seed, int Window, bool Tokenizer);
 
 /// <summary>What <c>model forward</c> prints.</summary>
-internal sealed record ModelForwardDocument(string Model, string Dtype, int Tokens, long[] LogitsShape, long[] KvShape, string Out);
+internal sealed record ModelForwardDocument(string Model, string Dtype, int Tokens, long[] LogitsShape, long[] KvShape, string Out, string Numerics, bool Exact);
 
 /// <summary>What <c>tokenize</c> prints of a text.</summary>
 internal sealed record TokensDocument(int[] TokenIds, int Count);

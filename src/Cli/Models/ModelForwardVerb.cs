@@ -60,9 +60,10 @@ internal static class ModelForwardVerb
                 ]);
                 return Task.FromResult(true);
             });
-            var document = new ModelForwardDocument(reference.Id, reference.Dtype, request.TokenIds.Length, result.LogitsShape, result.KvShape, path);
+            var document = new ModelForwardDocument(reference.Id, reference.Dtype, request.TokenIds.Length, result.LogitsShape, result.KvShape, path, local.Model.Numerics.Id, local.Model.Numerics.Exact);
             invocation.WriteResult(document, terminal =>
                 terminal.Out.WriteLine($"{path}: logits [{string.Join(", ", result.LogitsShape)}], kv [{string.Join(", ", result.KvShape)}], {reference.Dtype}"));
+            invocation.NoteUnless(document.Exact);
             return 0;
         }
     }

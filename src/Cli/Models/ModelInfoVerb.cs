@@ -83,7 +83,7 @@ internal static class ModelInfoVerb
         terminal.Out.WriteLine($"KV           {ByteSizes.Show(info.KvBytesPerToken)} a token");
         terminal.Out.WriteLine($"fingerprint  {info.Fingerprint}");
         terminal.Out.WriteLine($"tokenizer    {info.TokenizerDigest ?? "none: token ids only"}");
-        terminal.Out.WriteLine($"self-test    {(info.Numerics.Exact ? "passed" : "failed")} {(info.SelfTestSeconds is { } seconds ? $"in {seconds:0.00} s" : "by an earlier load, whose verdict is kept")}");
+        terminal.Out.WriteLine($"self-test    {(info.Numerics.Exact ? "passed" : "failed")} {(info.SelfTestSeconds is { } seconds ? $"in {seconds:0.00} s" : "in an earlier load, whose verdict is kept")}{(info.Numerics.Exact ? "" : ": inexact, equal bits are not promised")}");
         terminal.Out.WriteLine($"numerics     {info.Numerics.Id}{(info.Numerics.Exact ? "" : ", inexact")} ({string.Join(", ", info.Numerics.Parts.Select(part => $"{part.Key} {part.Value}"))})");
     }
 }

@@ -22,6 +22,11 @@ internal static class ModelListVerb
             .. stored.Keys.Union(configured.Keys).Order(StringComparer.Ordinal).Select(id => Describe(id, configured.GetValueOrDefault(id), stored.GetValueOrDefault(id))),
         ];
         invocation.WriteResult(models, terminal => Show(terminal, models));
+        foreach (var model in models)
+        {
+            invocation.NoteUnless(model.Exact ?? true, $"{model.Model} is served");
+        }
+
         return 0;
     });
 
@@ -36,6 +41,7 @@ internal static class ModelListVerb
         stored?.Fingerprint,
         stored?.TokenizerDigest,
         stored?.Numerics,
+        stored?.Exact,
         stored?.Window,
         stored?.KvBytesPerToken,
         stored?.Silos ?? []);

@@ -59,7 +59,7 @@ public sealed class DocumentTests(SharedSilo silo) : IClassFixture<SharedSilo>
     {
         (await silo.RunAsync("context", "create", "scored", "--model", Workplace.SampleModel, "--text", "The herd of Kelwick is")).Succeeded();
         var score = (await silo.RunAsync("context", "score", "scored", " horses", "--model", Workplace.SampleModel)).Succeeded().Result;
-        Assert.Equal(["tokenIds", "logProbabilities", "sum"], Keys(score));
+        Assert.Equal(["tokenIds", "logProbabilities", "sum", "numerics", "exact"], Keys(score));
     }
 
     [Fact]

@@ -18,7 +18,7 @@ public sealed class SampleTests : IDisposable
         var objects = Workplace.Objects(_place.Store);
         var second = (await RunAsync("dataset", "precompute", Ledgers, "--model", Workplace.SampleModel)).Succeeded().Result;
         Assert.Equal(
-            ["dataset", "items", "done", "failed", "skipped", "prefilledTokens", "storedBytes", "seconds"],
+            ["dataset", "items", "done", "failed", "skipped", "prefilledTokens", "storedBytes", "seconds", "exact"],
             first.AsObject().Select(field => field.Key));
         Assert.Equal(("ledgers", 24, 24, 0, 0), Counts(first));
         Assert.Equal(("ledgers", 24, 0, 0, 24), Counts(second));
