@@ -131,7 +131,6 @@ public sealed partial class DeviceEngine : IAsyncDisposable
     {
         if (_queue.Remove(request))
         {
-            _queue.Ended();
             request.Fail(new OperationCanceledException(request.CancellationToken));
         }
     }
@@ -158,7 +157,6 @@ public sealed partial class DeviceEngine : IAsyncDisposable
 
         foreach (var pending in _queue.TakeAll())
         {
-            _queue.Ended();
             pending.Fail(ending);
         }
 
@@ -207,11 +205,7 @@ public sealed partial class DeviceEngine : IAsyncDisposable
 
     private void EndTurn(EngineRequest request, bool done)
     {
-        if (done)
-        {
-            _queue.Ended();
-        }
-        else
+        if (!done)
         {
             _queue.PutBack(request);
         }
@@ -224,11 +218,7 @@ public sealed partial class DeviceEngine : IAsyncDisposable
             Log.RequestFailed(_logger, exception);
         }
 
-        if (request is not null)
-        {
-            _queue.Ended();
-            request.Fail(exception);
-        }
+        request?.Fail(exception);
     }
 
     private static partial class Log

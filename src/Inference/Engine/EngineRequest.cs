@@ -11,6 +11,9 @@ internal abstract class EngineRequest(bool batch, CancellationToken cancellation
 
     public CancellationToken CancellationToken { get; } = cancellationToken;
 
+    /// <summary>Gets or sets what is told that the request ends, once and before its task does: whoever waits for it finds its place free.</summary>
+    public Action Leaves { get; set; } = static () => { };
+
     /// <summary>Gets the time that the request has spent on the device thread.</summary>
     public TimeSpan DeviceTime { get; private set; }
 
@@ -24,7 +27,7 @@ internal abstract class EngineRequest(bool batch, CancellationToken cancellation
     /// <summary>Ends the request; on the device thread, between steps, or before it was queued.</summary>
     public void Fail(Exception exception)
     {
-        ReleaseAll();
+        Leave();
         CompleteWith(exception);
     }
 
@@ -34,7 +37,7 @@ internal abstract class EngineRequest(bool batch, CancellationToken cancellation
         DeviceTime += duration;
         if (done)
         {
-            ReleaseAll();
+            Leave();
             Complete();
         }
 
@@ -68,6 +71,14 @@ internal abstract class EngineRequest(bool batch, CancellationToken cancellation
     protected abstract void Complete();
 
     protected abstract void CompleteWith(Exception exception);
+
+    private void Leave()
+    {
+        ReleaseAll();
+        var leaves = Leaves;
+        Leaves = static () => { };
+        leaves();
+    }
 
     private void ReleaseAll()
     {

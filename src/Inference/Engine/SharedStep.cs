@@ -154,11 +154,7 @@ internal sealed class SharedStep(WorkQueue queue, TimeProvider time, Action runC
 
     private void EndTurn(EngineRequest request, bool done)
     {
-        if (done)
-        {
-            queue.Ended();
-        }
-        else
+        if (!done)
         {
             queue.PutBack(request);
         }

@@ -36,7 +36,8 @@ internal sealed class WorkQueue(int capacity)
                 throw EngineErrors.QueueFull(capacity);
             }
 
-            _depth++;
+            Interlocked.Increment(ref _depth); // requests end without the lock
+            request.Leaves = Ended;
             LaneOf(request).AddLast(request);
             Monitor.Pulse(_gate);
         }
@@ -113,9 +114,6 @@ internal sealed class WorkQueue(int capacity)
         }
     }
 
-    /// <summary>Counts a request as ended.</summary>
-    public void Ended() => Interlocked.Decrement(ref _depth);
-
     /// <summary>Removes a request that waits; false if it ended already. On the device thread, where none is in a step.</summary>
     public bool Remove(EngineRequest request)
     {
@@ -161,6 +159,8 @@ internal sealed class WorkQueue(int capacity)
             node = next;
         }
     }
+
+    private void Ended() => Interlocked.Decrement(ref _depth);
 
     private LinkedList<EngineRequest> LaneOf(EngineRequest request) => request.Batch ? _batch : _interactive;
 

@@ -289,7 +289,7 @@ public sealed class DeviceEngineTests(EngineFixture engine)
     [InlineData(3)]
     public async Task Score_QueueIsFull_RefusesAtOnce(int length)
     {
-        await using var own = NewEngine(capacity: 2); // a request counts for a moment after its caller was told
+        await using var own = NewEngine(capacity: 2);
         var model = await LoadAsync(own);
         using var context = await ContextRun.PrefillAsync(model, [1, 2, 3]);
         using var release = new ManualResetEventSlim();

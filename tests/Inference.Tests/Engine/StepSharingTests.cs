@@ -91,7 +91,6 @@ public sealed class StepSharingTests : IDisposable
     private void Fail(EngineRequest request, Exception exception)
     {
         _failures.Add(exception);
-        _queue.Ended();
         request.Fail(exception);
     }
 

@@ -72,9 +72,10 @@ public sealed class WorkQueueTests
 
         Assert.Equal("QueueFull", Assert.Throws<InferenceException>(() => queue.Add(Request(batch: false))).Code);
         Assert.Equal(2, queue.Depth);
-        queue.Take();
+        var running = queue.Take().Request;
         Assert.Throws<InferenceException>(() => queue.Add(Request(batch: false))); // it runs: its place is taken
-        queue.Ended();
+        running?.Fail(new OperationCanceledException());
+        running?.Fail(new OperationCanceledException()); // counts once
         queue.Add(Request(batch: false));
         queue.Add(Request(batch: false), followsAdmitted: true); // work that was let in is not broken off
         Assert.Equal(3, queue.Depth);
