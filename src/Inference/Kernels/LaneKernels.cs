@@ -54,8 +54,18 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement> : Ro
             var aheadEnd = n + (aheadTiles * Outputs) < end ? ahead + tileBytes : 0;
             for (var row = 0; row < count;)
             {
-                var taken = Products(w0, w1, w2, w3, rows + ((long)row * width), count - row, width, sums, w0 + ahead, ahead < aheadEnd ? aheadStep : 0);
-                ahead += aheadStep * (width / (2 * TLanes.Count));
+                var x = rows + ((long)row * width);
+                int taken;
+                if (row == 0 && Streams(count))
+                {
+                    taken = Stream(w0, w1, w2, w3, x, count, width, sums);
+                }
+                else
+                {
+                    taken = Products(w0, w1, w2, w3, x, count - row, width, sums, w0 + ahead, ahead < aheadEnd ? aheadStep : 0);
+                    ahead += aheadStep * (width / (2 * TLanes.Count));
+                }
+
                 for (var tileRow = 0; tileRow < taken; tileRow++, row++)
                 {
                     Keep(sums + (tileRow * Outputs), bias is null ? null : bias + n, outputs, target + ((long)row * stride) + n);
@@ -82,7 +92,8 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement> : Ro
     // While tiles compute, memory must not wait: they fetch a later tile's weights, each its share, whole lines a block.
     private static nint AheadStep(nint tileBytes, int count, int width)
     {
-        var blocks = (nint)Math.Max(1, count / TileRows) * (width / (2 * TLanes.Count));
+        var tiles = (count / TileRows) - (Streams(count) ? 1 : 0);
+        var blocks = (nint)Math.Max(1, tiles) * (width / (2 * TLanes.Count));
         return blocks == 0 ? 0 : (tileBytes + (blocks * CacheLine) - 1) / (blocks * CacheLine) * CacheLine;
     }
 
@@ -111,7 +122,7 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement> : Ro
             return 2;
         }
 
-        Tile1(w0, w1, w2, w3, rows, width, sums, ahead, aheadStep);
+        Stream1(w0, w1, w2, w3, rows, width, sums);
         return 1;
     }
 
@@ -239,43 +250,6 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement> : Ro
         {
             Rest(w0, w1, w2, w3, x, whole, width, sums);
             Rest(w0, w1, w2, w3, x1, whole, width, sums + 4);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Tile1(byte* w0, byte* w1, byte* w2, byte* w3, float* x, int width, float* sums, byte* ahead, nint aheadStep)
-    {
-        var zero = TLanes.Broadcast(0);
-        TVector a00 = zero, a01 = zero, a02 = zero, a03 = zero;
-        nint block = 2 * TLanes.Count, whole = width / block * block;
-        for (nint k = 0; k < whole; k += block)
-        {
-            Prefetch(ahead, aheadStep);
-            ahead += aheadStep;
-            var p0 = TElement.First<TLanes, TVector>(w0 + (k * TElement.Bytes));
-            var p1 = TElement.First<TLanes, TVector>(w1 + (k * TElement.Bytes));
-            var p2 = TElement.First<TLanes, TVector>(w2 + (k * TElement.Bytes));
-            var p3 = TElement.First<TLanes, TVector>(w3 + (k * TElement.Bytes));
-            var v = TLanes.Load(x + k);
-            a00 = TLanes.MultiplyAdd(p0, v, a00);
-            a01 = TLanes.MultiplyAdd(p1, v, a01);
-            a02 = TLanes.MultiplyAdd(p2, v, a02);
-            a03 = TLanes.MultiplyAdd(p3, v, a03);
-            p0 = TElement.Second<TLanes, TVector>(w0 + (k * TElement.Bytes));
-            p1 = TElement.Second<TLanes, TVector>(w1 + (k * TElement.Bytes));
-            p2 = TElement.Second<TLanes, TVector>(w2 + (k * TElement.Bytes));
-            p3 = TElement.Second<TLanes, TVector>(w3 + (k * TElement.Bytes));
-            v = TLanes.Load(x + k + TLanes.Count);
-            a00 = TLanes.MultiplyAdd(p0, v, a00);
-            a01 = TLanes.MultiplyAdd(p1, v, a01);
-            a02 = TLanes.MultiplyAdd(p2, v, a02);
-            a03 = TLanes.MultiplyAdd(p3, v, a03);
-        }
-
-        TLanes.Sum4(a00, a01, a02, a03, sums);
-        if (whole < width)
-        {
-            Rest(w0, w1, w2, w3, x, whole, width, sums);
         }
     }
 
