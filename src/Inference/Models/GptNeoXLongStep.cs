@@ -35,7 +35,16 @@ internal sealed unsafe class GptNeoXLongStep : IDisposable
     {
         (_config, _rowKernels, _panels, _team, _weights) = (config, kernels.Rows, kernels.Panels, team, weights);
         _attention = new BlockAttention(kernels.Rows, kernels.Panels, config.HeadDim, team.Threads);
-        _space = new LongStepWorkspace(config, kernels.Panels.Outputs, _attention.StateStride, team.Threads);
+        try
+        {
+            _space = new LongStepWorkspace(config, kernels.Panels.Outputs, _attention.StateStride, team.Threads);
+        }
+        catch
+        {
+            _attention.Dispose();
+            throw;
+        }
+
         _layer = weights.Layers[0];
         _step = new ModelStep { TokenIds = default, Position = 0, Past = [] };
         (_normalizeChunk, _projectPanel, _keepChunk, _attendTask) = (NormalizeChunk, ProjectPanel, KeepChunk, AttendTask);

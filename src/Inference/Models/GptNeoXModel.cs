@@ -20,18 +20,21 @@ internal sealed class GptNeoXModel : ICausalModel
     public GptNeoXModel(Checkpoint checkpoint, KvDtype dtype, KernelTeam team, Func<int, KernelSet> kernels)
     {
         (Config, Dtype) = (checkpoint.Config, dtype);
+        using var unfinished = NewDisposeScope(); // holds the tensors until the model is whole: one that cannot be made leaves none
         var weights = new WeightLoader(checkpoint, dtype);
         _embedding = weights.Get("gpt_neox.embed_in.weight");
         _layers = [.. Enumerable.Range(0, Config.Layers).Select(layer => new GptNeoXLayer(weights, layer, Config.AttentionBias))];
         _finalNorm = new Affine(weights, "gpt_neox.final_layer_norm");
-        _head = Config.TiedEmbeddings ? _embedding.alias().DetachFromDisposeScope() : weights.Get("embed_out.weight");
+        _head = Config.TiedEmbeddings ? _embedding.alias() : weights.Get("embed_out.weight");
         _rotary = new RotaryTable(Config.RotaryDimensions, Config.RotaryBase, Config.Window, dtype);
         (WeightBytes, MappedWeightBytes) = (weights.Bytes, weights.MappedBytes);
         if (dtype != KvDtype.Float64)
         {
-            var addresses = new GptNeoXRowWeights(_embedding, _head, _finalNorm, _layers, _rotary);
-            Rows = new GptNeoXRows(Config, kernels(dtype.Bytes()), team, addresses);
+            var set = kernels(dtype.Bytes());
+            Rows = NewRows(new GptNeoXRowWeights(_embedding, _head, _finalNorm, _layers, _rotary), set, team);
         }
+
+        unfinished.Detach(unfinished.DisposablesView.ToArray());
     }
 
     public ModelConfig Config { get; }
@@ -82,6 +85,19 @@ internal sealed class GptNeoXModel : ICausalModel
         foreach (var layer in _layers)
         {
             layer.Dispose();
+        }
+    }
+
+    private GptNeoXRows NewRows(GptNeoXRowWeights weights, KernelSet kernels, KernelTeam team)
+    {
+        try
+        {
+            return new GptNeoXRows(Config, kernels, team, weights);
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
         }
     }
 

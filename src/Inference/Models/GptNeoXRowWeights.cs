@@ -12,17 +12,25 @@ internal sealed unsafe class GptNeoXRowWeights : IDisposable
 
     public GptNeoXRowWeights(Tensor embedding, Tensor head, Affine finalNorm, IReadOnlyList<GptNeoXLayer> layers, RotaryTable rotary)
     {
-        Embedding = (byte*)NativeTensor.AddressOf(embedding);
-        Head = (byte*)NativeTensor.AddressOf(head);
-        FinalNormScale = Copy(finalNorm.Weight);
-        FinalNormBias = Copy(finalNorm.Bias);
-        Layers = [.. layers.Select(Layer)];
-        var (cos, sin) = rotary.HalfTables(); // [window, rotary/2]
-        using (cos)
-        using (sin)
+        try
         {
-            Cos = Copy(cos);
-            Sin = Copy(sin);
+            Embedding = (byte*)NativeTensor.AddressOf(embedding);
+            Head = (byte*)NativeTensor.AddressOf(head);
+            FinalNormScale = Copy(finalNorm.Weight);
+            FinalNormBias = Copy(finalNorm.Bias);
+            Layers = [.. layers.Select(Layer)];
+            var (cos, sin) = rotary.HalfTables(); // [window, rotary/2]
+            using (cos)
+            using (sin)
+            {
+                Cos = Copy(cos);
+                Sin = Copy(sin);
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
         }
     }
 

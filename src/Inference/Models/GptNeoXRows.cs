@@ -36,11 +36,24 @@ internal sealed unsafe class GptNeoXRows : IRowModel
     private int _headRow;
     private int _headRows;
 
+    /// <param name="config">The model's shape.</param>
+    /// <param name="kernels">The kernels of the weights' elements.</param>
+    /// <param name="team">Shares their work; borrowed.</param>
+    /// <param name="weights">The weights' addresses; owned once the object is made.</param>
     public GptNeoXRows(ModelConfig config, KernelSet kernels, KernelTeam team, GptNeoXRowWeights weights)
     {
         (_config, _kernels, _team, _weights) = (config, kernels.Rows, team, weights);
-        _longStep = new GptNeoXLongStep(config, kernels, team, weights);
         _space = new RowWorkspace(config, MaxRows, kernels.Rows.Packs);
+        try
+        {
+            _longStep = new GptNeoXLongStep(config, kernels, team, weights);
+        }
+        catch
+        {
+            _space.Dispose();
+            throw;
+        }
+
         _batch = new RowBatch(MaxRows);
         _layer = weights.Layers[0];
         (_normalizeRow, _projectChunk, _attendTask, _joinChunk) = (NormalizeRow, ProjectChunk, AttendTask, JoinChunk);

@@ -22,8 +22,8 @@ internal sealed class RotaryTable : IDisposable
         var frequency = full_like(exponent, (float)rotaryBase).pow(exponent).reciprocal();                   // [rotary/2]
         var angle = outer(arange(0, window, dtype: ScalarType.Float32), frequency);                          // [window, rotary/2]
         var twice = cat([angle, angle], -1);                                                                 // [window, rotary]
-        _cos = twice.cos().to(dtype.ToScalarType()).DetachFromDisposeScope();
-        _sin = twice.sin().to(dtype.ToScalarType()).DetachFromDisposeScope();
+        _cos = twice.cos().to(dtype.ToScalarType()).MoveToOuterDisposeScope();
+        _sin = twice.sin().to(dtype.ToScalarType()).MoveToOuterDisposeScope();
     }
 
     /// <summary>Gets how many leading channels of a head are rotated.</summary>

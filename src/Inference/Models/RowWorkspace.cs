@@ -18,19 +18,27 @@ internal sealed unsafe class RowWorkspace : IDisposable
     public RowWorkspace(ModelConfig config, int rows, bool packs)
     {
         (_config, _rows) = (config, rows);
-        Hidden = Allocate(config.HiddenSize);
-        Plain = Allocate(config.HiddenSize);
-        AttentionInput = Allocate(config.HiddenSize);
-        FeedForwardInput = Allocate(config.HiddenSize);
-        QueryKeyValue = Allocate(3 * config.HiddenSize);
-        Inner = Allocate(config.IntermediateSize);
-        InnerPacked = packs ? Allocate(config.IntermediateSize) : Inner;
-        Attended = Allocate(config.HiddenSize);
-        AttendedPacked = packs ? Allocate(config.HiddenSize) : Attended;
-        Joined = Allocate(config.HiddenSize);
-        StateStride = (RowKernels.StateSums + config.HeadDim + 15) / 16 * 16;
-        _queries = Allocate(config.Heads * config.HeadDim);
-        _states = Allocate(config.Heads * StateStride);
+        try
+        {
+            Hidden = Allocate(config.HiddenSize);
+            Plain = Allocate(config.HiddenSize);
+            AttentionInput = Allocate(config.HiddenSize);
+            FeedForwardInput = Allocate(config.HiddenSize);
+            QueryKeyValue = Allocate(3 * config.HiddenSize);
+            Inner = Allocate(config.IntermediateSize);
+            InnerPacked = packs ? Allocate(config.IntermediateSize) : Inner;
+            Attended = Allocate(config.HiddenSize);
+            AttendedPacked = packs ? Allocate(config.HiddenSize) : Attended;
+            Joined = Allocate(config.HiddenSize);
+            StateStride = (RowKernels.StateSums + config.HeadDim + 15) / 16 * 16;
+            _queries = Allocate(config.Heads * config.HeadDim);
+            _states = Allocate(config.Heads * StateStride);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Gets [rows, hidden].</summary>

@@ -21,7 +21,7 @@ internal sealed class WeightLoader(Checkpoint checkpoint, KvDtype dtype)
     /// <summary>Gets the bytes of those that are used where the file is mapped.</summary>
     public long MappedBytes { get; private set; }
 
-    /// <summary>Gets a tensor, in no dispose scope; the caller disposes it, before the checkpoint.</summary>
+    /// <summary>Gets a tensor, in the caller's dispose scope; it is disposed before the checkpoint.</summary>
     public Tensor Get(string name)
     {
         var stored = checkpoint.Get(name);
@@ -31,12 +31,12 @@ internal sealed class WeightLoader(Checkpoint checkpoint, KvDtype dtype)
         if (mapped.dtype == target && stored.Address % CacheLine == 0)
         {
             MappedBytes += stored.Bytes;
-            return mapped.DetachFromDisposeScope();
+            return mapped;
         }
 
         using (mapped)
         {
-            var copied = mapped.to(target, copy: true).DetachFromDisposeScope();
+            var copied = mapped.to(target, copy: true);
             MappedPages.Release(stored.Address, stored.Bytes);
             return copied;
         }

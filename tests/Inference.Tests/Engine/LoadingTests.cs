@@ -1,11 +1,13 @@
 using Granary.Inference.Checkpoints;
 using Granary.Inference.Engine;
 using Granary.Inference.Errors;
+using Granary.Inference.Kernels;
 using Granary.Inference.Models;
 using Granary.Inference.Pages;
 using Granary.Inference.Shapes;
 using Granary.Inference.Tests.Checkpoints;
 using Granary.Inference.Tests.HistoryIndependence;
+using static TorchSharp.torch;
 
 namespace Granary.Inference.Tests.Engine;
 
@@ -82,6 +84,21 @@ public sealed class LoadingTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Load_WorkingMemoryCannotBeMade_LeavesNoTensorAndNoNativeMemory()
+    {
+        var options = Options(KvDtype.BFloat16) with { Kernels = bytes => new KernelSet(RowKernels.Best(bytes), new PanelsWithoutRoom()) };
+        await (await LoadAsync(KvDtype.BFloat16)).UnloadAsync(); // what a first load leaves for good is there
+        GC.Collect();
+        GC.WaitForPendingFinalizers(); // earlier tests' tensors do not go meanwhile
+        var before = (Tensor.TotalCount, NativeRows.LiveBytes);
+
+        await Assert.ThrowsAsync<InsufficientMemoryException>(() => _engine.LoadAsync(Folder, "broken", options, TestContext.Current.CancellationToken));
+
+        Assert.Equal(before, (Tensor.TotalCount, NativeRows.LiveBytes));
+        Assert.False(IsMapped());
+    }
+
+    [Fact]
     public async Task Load_CancelledWhileItWaits_LeavesNothing()
     {
         using var busy = new ManualResetEventSlim();
@@ -115,6 +132,19 @@ public sealed class LoadingTests : IAsyncLifetime
     private Task<LoadedModel> LoadAsync(KvDtype dtype) => _engine.LoadAsync(Folder, "loaded", Options(dtype), TestContext.Current.CancellationToken);
 
     private bool IsMapped() => File.ReadLines("/proc/self/maps").Any(line => line.EndsWith(Weights, StringComparison.Ordinal));
+
+    private sealed unsafe class PanelsWithoutRoom : PanelKernels
+    {
+        public override int Outputs => throw new InsufficientMemoryException();
+
+        public override void PackRows(byte* weight, int stride, int outputs, int width, float* panel) => throw new NotSupportedException();
+
+        public override void PackColumns(byte* elements, int stride, int outputs, int width, float* panel) => throw new NotSupportedException();
+
+        public override void Multiply(float* rows, nint stride, int count, float* panel, nint width, float* start, float* target, nint targetStride) => throw new NotSupportedException();
+
+        public override void Add(float* rows, nint stride, int count, float* target) => throw new NotSupportedException();
+    }
 
     private long ResidentBytes()
     {
