@@ -55,11 +55,11 @@ public sealed class LoadedModel
     public long WeightBytes => _model.WeightBytes;
 
     /// <summary>Gets how many of <see cref="WeightBytes"/> are the mapped file's own, which processes share and the kernel can drop and read again.</summary>
-    /// <value>All where the file has the run's dtype and its tensors begin on a cache line, as those of <c>granary model create</c> do; 0 where every tensor was converted.</value>
+    /// <value>All where the file has the run's dtype and its elements are aligned (for float64: its tensors begin on a cache line), as those of <c>granary model create</c> are; 0 where every tensor was converted. The rest was copied, and the file's pages were given back.</value>
     public long MappedWeightBytes => _model.MappedWeightBytes;
 
-    /// <summary>Gets the bytes that the kernels hold beside the weights, which they use where they are: norms and biases in float32, tables, working memory.</summary>
-    /// <value>Grows with the longest step that was run, to that of a page.</value>
+    /// <summary>Gets the bytes that the kernels hold beside the weights, which they use where they are: norms and biases once more in float32, tables, and working memory.</summary>
+    /// <value>Working memory counts activations, logits, softmax states and, for each thread, the room into which a long step packs one panel of a weight at a time (up to 256 KiB): no weight is packed as a whole. Grows with the longest step that was run, to that of a page. 0 for float64, which libtorch runs in memory that it does not tell.</value>
     public long WorkspaceBytes => _model.Rows?.WorkspaceBytes ?? 0;
 
     /// <summary>Gets how long loading took: from the call to a model that can be used, the wait for the device thread and the self-test included.</summary>
