@@ -1,4 +1,5 @@
 using Granary.Inference.Engine;
+using Granary.Inference.Errors;
 using Granary.Inference.Pages;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -84,5 +85,20 @@ public sealed class LentMemoryTests(EngineFixture engine)
         await Assert.ThrowsAsync<InvalidOperationException>(() => model.ScoreAsync(context.Pages, ids, [[7]], [tail], reservation, false, default));
 
         Assert.Equal((held, live), (reservation.Bytes, KvMemory.LiveBytes));
+    }
+
+    [Theory]
+    [InlineData(1)] // one token more than a span can have
+    [InlineData(int.MaxValue)]
+    public async Task Forward_PaddingIsTooLarge_IsRefusedAndNothingIsHeld(int over)
+    {
+        var model = await engine.GoldenModelAsync(Model);
+        var padding = (int)Math.Min(int.MaxValue, (int.MaxValue / model.Layout.BytesPerToken) + (long)over);
+        var live = KvMemory.LiveBytes;
+
+        var refused = await Assert.ThrowsAsync<InferenceException>(() => model.ForwardAsync(new ForwardRequest { TokenIds = [1, 2], Split = 1, LeftPad = padding }, default));
+
+        Assert.Equal("RequestTooLarge", refused.Code);
+        Assert.Equal(live, KvMemory.LiveBytes);
     }
 }
