@@ -201,7 +201,8 @@ public sealed class LoadedModel
     }
 
     /// <summary>Unloads the model. No work may be queued for it.</summary>
-    /// <returns>When the weights are gone, and their mapping.</returns>
+    /// <returns>When the weights are gone, and their mapping. A full queue does not refuse it; a second call does nothing.</returns>
+    /// <exception cref="Errors.InferenceException"><c>Unavailable</c>: the engine has stopped, which unloads all models.</exception>
     public async Task UnloadAsync()
     {
         var unload = new SingleStep<bool>(
@@ -212,7 +213,7 @@ public sealed class LoadedModel
             },
             batch: false,
             CancellationToken.None);
-        await _engine.RunAsync(unload).ConfigureAwait(false);
+        await _engine.RunAsync(unload, followsAdmitted: true).ConfigureAwait(false); // a full queue must not keep weights that nobody owns any more
     }
 
     private AnswerText? NewText(SamplingOptions options)

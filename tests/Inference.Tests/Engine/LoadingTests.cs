@@ -7,6 +7,7 @@ using Granary.Inference.Pages;
 using Granary.Inference.Shapes;
 using Granary.Inference.Tests.Checkpoints;
 using Granary.Inference.Tests.HistoryIndependence;
+using Microsoft.Extensions.Logging.Abstractions;
 using static TorchSharp.torch;
 
 namespace Granary.Inference.Tests.Engine;
@@ -112,6 +113,41 @@ public sealed class LoadingTests : IAsyncLifetime
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => load);
         Assert.True(await holds);
+        Assert.False(IsMapped());
+    }
+
+    [Fact]
+    public void Open_CancelledBeforeTheFingerprintIsComputed_EndsTheMapping()
+    {
+        Assert.Throws<OperationCanceledException>(() => CheckpointSource.Open(Folder, new FingerprintCache(_scratch.File("fingerprints")), new CancellationToken(canceled: true)));
+
+        Assert.False(IsMapped());
+    }
+
+    [Fact]
+    public async Task Unload_QueueIsFull_IsNotRefused()
+    {
+        await using var full = new DeviceEngine(new EngineOptions { Threads = 1, QueueCapacity = 1 }, TimeProvider.System, NullLogger.Instance);
+        var model = await full.LoadAsync(Folder, "loaded", Options(KvDtype.Float32), TestContext.Current.CancellationToken);
+        using var busy = new ManualResetEventSlim();
+        var holds = full.RunAsync(new SingleStep<bool>(() => busy.Wait(TimeSpan.FromMinutes(1)), batch: false, CancellationToken.None));
+
+        var unload = model.UnloadAsync();
+        busy.Set();
+
+        await unload;
+        Assert.True(await holds);
+        Assert.False(IsMapped());
+    }
+
+    [Fact]
+    public async Task Unload_Twice_IsDoneOnce()
+    {
+        var model = await LoadAsync(KvDtype.BFloat16);
+
+        await model.UnloadAsync();
+        await model.UnloadAsync();
+
         Assert.False(IsMapped());
     }
 
