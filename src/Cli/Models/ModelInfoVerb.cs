@@ -4,7 +4,6 @@ using Granary.Cli.Documents;
 using Granary.Cli.Terminals;
 using Granary.Inference.Checkpoints;
 using Granary.Inference.Pages;
-using Granary.Inference.Tokenizers;
 
 namespace Granary.Cli.Models;
 
@@ -25,7 +24,6 @@ internal static class ModelInfoVerb
         {
             var reference = model.Read(invocation.Arguments, invocation.Settings);
             var (config, weightBytes) = ReadCheckpoint(reference.RequiredFolder);
-            var tokenizer = TextTokenizer.Load(reference.RequiredFolder);
             await using var local = await LocalModel.LoadAsync(invocation, reference, cancellationToken);
             var numerics = local.Model.Numerics;
             var document = new ModelInfoDocument(
@@ -35,7 +33,7 @@ internal static class ModelInfoVerb
                 reference.Dtype,
                 weightBytes,
                 local.Model.Fingerprint,
-                tokenizer?.Digest,
+                local.Model.Tokenizer?.Digest,
                 new NumericsDocument(numerics.Id, numerics.Exact, numerics.Parts),
                 KvLayout.Of(config, reference.KvDtype).BytesPerToken,
                 local.Model.WeightBytes,
