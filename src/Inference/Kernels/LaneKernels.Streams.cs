@@ -9,9 +9,11 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement>
     where TVector : struct
     where TElement : struct, IElement
 {
-    // Four rows at a time load more than they multiply; with bfloat16's twice as many products for a line they then fall behind memory.
+    private const int MostStreamedRows = 8;
+
+    // Four rows at a time load more than they multiply: with many rows, and with bfloat16's twice as many products for a line, they fall behind memory.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool Streams(int count) => count < 4 || TElement.Bytes == sizeof(float);
+    private static bool Streams(int count) => count < 4 || (TElement.Bytes == sizeof(float) && count <= MostStreamedRows);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Stream(byte* w0, byte* w1, byte* w2, byte* w3, float* rows, int count, int width, float* sums)
