@@ -184,6 +184,7 @@ public sealed partial class DeviceEngine : IAsyncDisposable
         try
         {
             using var scope = NewDisposeScope();
+            request?.CancellationToken.ThrowIfCancellationRequested();
             if (request is null)
             {
                 control?.Invoke();

@@ -72,6 +72,7 @@ internal sealed class SharedStep(WorkQueue queue, TimeProvider time, Action runC
                 return false;
             }
 
+            request.CancellationToken.ThrowIfCancellationRequested(); // its caller may not have got round to posting it
             room -= work.Next.TokenIds.Length;
             return true;
         }
