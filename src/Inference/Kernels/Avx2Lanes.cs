@@ -76,6 +76,23 @@ internal readonly unsafe struct Avx2Lanes : ILanes<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Widen(ushort* source) => (Avx2.ConvertToVector256Int32(source) << 16).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Unzip(float* source, float* target)
+    {
+        var (first, second) = (Vector256.Load(source), Vector256.Load(source + Count));
+        Avx2.Permute4x64(Avx.Shuffle(first, second, 0x88).AsDouble(), 0xd8).AsSingle().Store(target);
+        Avx2.Permute4x64(Avx.Shuffle(first, second, 0xdd).AsDouble(), 0xd8).AsSingle().Store(target + Count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Zip(float* source, float* target)
+    {
+        var (even, odd) = (Vector256.Load(source), Vector256.Load(source + Count));
+        var (low, high) = (Avx.UnpackLow(even, odd), Avx.UnpackHigh(even, odd));
+        Avx.Permute2x128(low, high, 0x20).Store(target);
+        Avx.Permute2x128(low, high, 0x31).Store(target + Count);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Transpose(byte* source, nint sourceStride, float* target, nint targetStride)
     {

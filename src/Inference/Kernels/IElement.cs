@@ -6,17 +6,15 @@ namespace Granary.Inference.Kernels;
 /// <summary>How a stored element type becomes lanes, a block of <c>2 · lanes</c> elements at a time, as two vectors.</summary>
 /// <remarks>
 /// Float32 gives the block's first and second half, bfloat16 its even and odd elements. An operand that meets stored elements is laid out to match
-/// (<see cref="Place"/>); elements behind the last whole block keep their place and are taken one by one.
+/// (<see cref="IsUnzipped"/>); elements behind the last whole block keep their place and are taken one by one.
 /// </remarks>
 internal unsafe interface IElement
 {
     /// <summary>Gets the bytes of an element.</summary>
     static abstract int Bytes { get; }
 
-    /// <summary>Gets where a block's element stands in the two vectors.</summary>
-    /// <param name="index">0 to <c>2 · lanes - 1</c>.</param>
-    /// <param name="lanes">Lanes of a vector.</param>
-    static abstract int Place(int index, int lanes);
+    /// <summary>Gets whether the two vectors have a block's even and odd elements, not its halves.</summary>
+    static abstract bool IsUnzipped { get; }
 
     static abstract TVector First<TLanes, TVector>(byte* block)
         where TLanes : struct, ILanes<TVector>
@@ -46,8 +44,7 @@ internal readonly unsafe struct SingleElement : IElement
         get => sizeof(float);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Place(int index, int lanes) => index;
+    public static bool IsUnzipped => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector First<TLanes, TVector>(byte* block)
@@ -80,8 +77,7 @@ internal readonly unsafe struct BFloat16Element : IElement
         get => sizeof(ushort);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int Place(int index, int lanes) => ((index & 1) * lanes) + (index >> 1);
+    public static bool IsUnzipped => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector First<TLanes, TVector>(byte* block)

@@ -47,6 +47,12 @@ internal unsafe interface ILanes<TVector>
     /// <summary>Widens <c>Count</c> bfloat16 elements, in their order.</summary>
     static abstract TVector Widen(ushort* source);
 
+    /// <summary>Puts the even ones of <c>2 · Count</c> values in front of the odd ones.</summary>
+    static abstract void Unzip(float* source, float* target);
+
+    /// <summary>Undoes <see cref="Unzip"/>.</summary>
+    static abstract void Zip(float* source, float* target);
+
     /// <summary>Turns a block of <c>Count</c> rows of <c>Count</c> 32-bit values over, whatever they mean.</summary>
     /// <param name="source">Row r begins at <c>r · sourceStride</c>.</param>
     /// <param name="sourceStride">Bytes.</param>

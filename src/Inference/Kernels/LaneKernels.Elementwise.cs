@@ -8,40 +8,30 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement>
     where TVector : struct
     where TElement : struct, IElement
 {
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Pack(float* row, int width, float* packed)
     {
         var block = 2 * TLanes.Count;
-        var whole = width / block * block;
+        var whole = Packs ? width / block * block : 0;
         for (var start = 0; start < whole; start += block)
         {
-            for (var index = 0; index < block; index++)
-            {
-                packed[start + TElement.Place(index, TLanes.Count)] = row[start + index];
-            }
+            TLanes.Unzip(row + start, packed + start);
         }
 
-        for (var index = whole; index < width; index++)
-        {
-            packed[index] = row[index];
-        }
+        new ReadOnlySpan<float>(row + whole, width - whole).CopyTo(new Span<float>(packed + whole, width - whole));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Unpack(float* packed, int width, float* row)
     {
         var block = 2 * TLanes.Count;
-        var whole = width / block * block;
+        var whole = Packs ? width / block * block : 0;
         for (var start = 0; start < whole; start += block)
         {
-            for (var index = 0; index < block; index++)
-            {
-                row[start + index] = packed[start + TElement.Place(index, TLanes.Count)];
-            }
+            TLanes.Zip(packed + start, row + start);
         }
 
-        for (var index = whole; index < width; index++)
-        {
-            row[index] = packed[index];
-        }
+        new ReadOnlySpan<float>(packed + whole, width - whole).CopyTo(new Span<float>(row + whole, width - whole));
     }
 
     public override void Widen(byte* elements, int count, float* row)

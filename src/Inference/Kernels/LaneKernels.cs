@@ -27,7 +27,7 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement> : Ro
 
     public override int ElementBytes => TElement.Bytes;
 
-    public override bool Packs => TElement.Place(1, TLanes.Count) != 1;
+    public override bool Packs => TElement.IsUnzipped;
 
     // AVX-512 has 32 registers: 16 sums, 4 weights, 1 row. The others have 16.
     private static int TileRows

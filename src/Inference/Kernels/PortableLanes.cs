@@ -85,6 +85,24 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
         return Vector.Load(lanes);
     }
 
+    public static void Unzip(float* source, float* target)
+    {
+        for (var lane = 0; lane < Vector<float>.Count; lane++)
+        {
+            target[lane] = source[2 * lane];
+            target[Vector<float>.Count + lane] = source[(2 * lane) + 1];
+        }
+    }
+
+    public static void Zip(float* source, float* target)
+    {
+        for (var lane = 0; lane < Vector<float>.Count; lane++)
+        {
+            target[2 * lane] = source[lane];
+            target[(2 * lane) + 1] = source[Vector<float>.Count + lane];
+        }
+    }
+
     public static void Transpose(byte* source, nint sourceStride, float* target, nint targetStride)
     {
         for (var row = 0; row < Vector<float>.Count; row++)
