@@ -25,16 +25,24 @@ internal sealed unsafe class BlockAttention : IDisposable
         (_rows, _panels, _headDim) = (rows, panels, headDim);
         ChannelPanels = (headDim + panels.Outputs - 1) / panels.Outputs;
         StateStride = RowKernels.StateSums + (ChannelPanels * panels.Outputs);
-        _scratch = [.. Enumerable.Range(0, threads).Select(_ => new NativeRows(ScoresAt + ((long)PanelKernels.TileRows * BlockTokens)))];
         _noStart = new NativeRows(panels.Outputs);
         _zeros = _noStart.Address;
+        try
+        {
+            _scratch = NativeRows.AllocateEach(threads, ScoresAt + ((long)PanelKernels.TileRows * BlockTokens));
+        }
+        catch
+        {
+            _noStart.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Gets the floats between two softmax states: those of <see cref="RowKernels"/>, whose sums are padded to whole panels.</summary>
     public int StateStride { get; }
 
     /// <summary>Gets the bytes of working memory.</summary>
-    public long Bytes => _scratch.Sum(static memory => memory.Bytes);
+    public long Bytes => _noStart.Bytes + _scratch.Sum(static memory => memory.Bytes);
 
     private int ChannelPanels { get; }
 

@@ -21,6 +21,26 @@ internal sealed unsafe class NativeRows : IDisposable
     /// <summary>Gets the bytes of all that were not disposed, in this process: for tests, which no allocator's arena can deceive.</summary>
     public static long LiveBytes => Interlocked.Read(ref _liveBytes);
 
+    /// <summary>Allocates several of one size, all or none.</summary>
+    public static NativeRows[] AllocateEach(int number, long count)
+    {
+        var all = new List<NativeRows>(number);
+        try
+        {
+            while (all.Count < number)
+            {
+                all.Add(new NativeRows(count));
+            }
+
+            return [.. all];
+        }
+        catch
+        {
+            all.ForEach(static rows => rows.Dispose());
+            throw;
+        }
+    }
+
     public float* Address => _address;
 
     public long Bytes { get; }

@@ -12,7 +12,7 @@ internal sealed unsafe class LongStepWorkspace : IDisposable
     private readonly int _stateStride;
     private readonly NativeRows[] _panels;
     private readonly long _width;
-    private NativeRows _memory = new(0);
+    private NativeRows _memory;
     private NativeRows[] _states;
     private int _rows;
 
@@ -27,8 +27,16 @@ internal sealed unsafe class LongStepWorkspace : IDisposable
         QueryKeyValueStride = Padded(3 * config.HiddenSize);
         InnerStride = Padded(config.IntermediateSize);
         _width = (5L * HiddenStride) + QueryKeyValueStride + InnerStride;
-        _panels = [.. Enumerable.Range(0, threads).Select(_ => new NativeRows((long)outputs * PanelWidth))];
-        _states = [.. Enumerable.Range(0, threads).Select(_ => new NativeRows(0))];
+        _panels = NativeRows.AllocateEach(threads, (long)outputs * PanelWidth);
+        try
+        {
+            (_memory, _states) = Allocate(threads, 0);
+        }
+        catch
+        {
+            Dispose(_panels);
+            throw;
+        }
 
         int Padded(int width) => (width + outputs - 1) / outputs * outputs;
     }
@@ -84,38 +92,36 @@ internal sealed unsafe class LongStepWorkspace : IDisposable
         }
 
         // New before old: where there is no room, the old is still good.
-        var memory = new NativeRows(rows * _width);
-        NativeRows[] states = [];
-        try
-        {
-            foreach (var _ in _states)
-            {
-                states = [.. states, new NativeRows((long)rows * _stateStride)];
-            }
-        }
-        catch
-        {
-            Dispose(memory, states);
-            throw;
-        }
-
-        Dispose(_memory, _states);
+        var (memory, states) = Allocate(_panels.Length, rows);
+        _memory.Dispose();
+        Dispose(_states);
         (_rows, _memory, _states) = (rows, memory, states);
     }
 
     public void Dispose()
     {
-        Dispose(_memory, _states);
-        foreach (var memory in _panels)
+        _memory.Dispose();
+        Dispose(_states);
+        Dispose(_panels);
+    }
+
+    private (NativeRows Memory, NativeRows[] States) Allocate(int threads, int rows)
+    {
+        var memory = new NativeRows(rows * _width);
+        try
+        {
+            return (memory, NativeRows.AllocateEach(threads, (long)rows * _stateStride));
+        }
+        catch
         {
             memory.Dispose();
+            throw;
         }
     }
 
-    private static void Dispose(NativeRows rows, NativeRows[] states)
+    private static void Dispose(NativeRows[] each)
     {
-        rows.Dispose();
-        foreach (var memory in states)
+        foreach (var memory in each)
         {
             memory.Dispose();
         }

@@ -10,7 +10,8 @@ namespace Granary.Inference.Models;
 /// <remarks>
 /// A tensor that has the dtype already is used where it is mapped, if its elements are aligned. Our kernels give the same bits at any such address, and are as
 /// fast: over weights 8 bytes off a cache line, of pythia-70m in float32, a decoded token took 6.8 to 7.6 ms and over weights on it 6.8 to 7.8 ms (AMD EPYC, 2 threads, 2026-11-27).
-/// The bits of libtorch's may depend on their operands' alignment, so what runs in libtorch must lie on a cache line, as a copy does. The others are copied once, and
+/// The bits of libtorch's may depend on their operands' alignment, so what runs in libtorch by rule, float64, must lie on a cache line, as a copy does (a
+/// left-padded forward, which runs there in every dtype, is held to tolerances and not to bits). The others are copied once, and
 /// the pages that they were read from are given back.
 /// </remarks>
 internal sealed class WeightLoader(Checkpoint checkpoint, KvDtype dtype)

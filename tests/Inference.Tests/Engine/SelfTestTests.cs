@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Granary.Inference.Checkpoints;
 using Granary.Inference.Engine;
 using Granary.Inference.Models;
@@ -81,6 +82,37 @@ public sealed class SelfTestTests(EngineFixture engine) : IDisposable
         await model.UnloadAsync();
     }
 
+    public static MatrixTheoryData<int, KvDtype> Windows => new([1, 2, 5, 8, 9, 10, 42, 43, 48, 81, 82], [KvDtype.Float32, KvDtype.BFloat16, KvDtype.Float64]);
+
+    [Theory, MemberData(nameof(Windows))]
+    public async Task Load_SmallWindow_StaysWithinIt(int window, KvDtype dtype)
+    {
+        var folder = Directory.CreateTempSubdirectory("granary-window-").FullName;
+        try
+        {
+            foreach (var file in Directory.GetFiles(EngineFixture.Golden("models/quarter-rotary")))
+            {
+                File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+            }
+
+            var config = JsonNode.Parse(File.ReadAllText(Path.Combine(folder, "config.json")))!;
+            config["max_position_embeddings"] = window;
+            File.WriteAllText(Path.Combine(folder, "config.json"), config.ToJsonString());
+            Bounded? bounded = null;
+
+            var model = await engine.Engine.LoadAsync(
+                folder, "small", new ModelLoadOptions(dtype, Fingerprints: new FingerprintCache(_cache)) { Prepare = inner => bounded = new Bounded(inner) });
+
+            Assert.True(model.Numerics.Exact);
+            Assert.Equal(window, bounded!.Seen); // as far as the window goes, or the test's sequences
+            await model.UnloadAsync();
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     public void Dispose()
     {
         if (Directory.Exists(_cache))
@@ -99,6 +131,64 @@ public sealed class SelfTestTests(EngineFixture engine) : IDisposable
         Neighbours,
         SharedContext,
         LongPromptAfterOthers,
+    }
+
+    // Refuses a step that leaves the window, its page or its tail.
+    private sealed class Bounded(ICausalModel inner) : ICausalModel
+    {
+        public int Seen { get; private set; }
+
+        public ModelConfig Config => inner.Config;
+
+        public KvDtype Dtype => inner.Dtype;
+
+        public long WeightBytes => inner.WeightBytes;
+
+        public long MappedWeightBytes => inner.MappedWeightBytes;
+
+        public IRowModel? Rows => inner.Rows is { } rows ? new BoundedRows(rows, Check) : null;
+
+        public Tensor? Run(ModelStep step)
+        {
+            Check(step);
+            return inner.Run(step);
+        }
+
+        public void Dispose() => inner.Dispose();
+
+        private void Check(ModelStep step)
+        {
+            var end = (int)step.Position + step.TokenIds.Length;
+            Assert.InRange(step.TokenIds.Length, 1, Config.Window);
+            Assert.InRange(end, 1, Config.Window);
+            Assert.InRange(step.TargetOffset + step.TokenIds.Length, 1, step.Target!.Capacity);
+            Seen = Math.Max(Seen, end);
+        }
+    }
+
+    private sealed class BoundedRows(IRowModel inner, Action<ModelStep> check) : IRowModel
+    {
+        public int MaxRows => inner.MaxRows;
+
+        public long WorkspaceBytes => inner.WorkspaceBytes;
+
+        public string InstructionSet => inner.InstructionSet;
+
+        public bool Takes(ModelStep step) => inner.Takes(step);
+
+        public bool Shares(ModelStep step) => inner.Shares(step);
+
+        public RowLogits Run(IReadOnlyList<ModelStep> steps)
+        {
+            foreach (var step in steps)
+            {
+                check(step);
+            }
+
+            return inner.Run(steps);
+        }
+
+        public void Dispose() => inner.Dispose();
     }
 
     // Logits whose last bit depends on what ran beside or before.
