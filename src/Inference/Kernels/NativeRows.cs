@@ -5,7 +5,6 @@ namespace Granary.Inference.Kernels;
 /// <summary>float32 values in native memory, aligned to a cache line.</summary>
 internal sealed unsafe class NativeRows : IDisposable
 {
-    private const nuint Alignment = 64;
     private static long _liveBytes;
     private float* _address;
 
@@ -13,7 +12,7 @@ internal sealed unsafe class NativeRows : IDisposable
     public NativeRows(long count)
     {
         Bytes = Math.Max(count, 1) * sizeof(float);
-        _address = (float*)NativeMemory.AlignedAlloc((nuint)Bytes, Alignment);
+        _address = (float*)HugePages.Allocate(Bytes);
         NativeMemory.Clear(_address, (nuint)Bytes);
         Interlocked.Add(ref _liveBytes, Bytes);
     }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
+using Granary.Inference.Kernels;
 
 namespace Granary.Inference.Pages;
 
@@ -7,7 +8,6 @@ namespace Granary.Inference.Pages;
 /// <remarks>64-byte aligned: libtorch's kernels read whole cache lines, and their bits may depend on the alignment.</remarks>
 internal sealed unsafe class KvMemory : MemoryManager<byte>
 {
-    private const nuint Alignment = 64;
     private static long _liveBytes;
     private readonly KvReservation? _held;
     private byte* _address;
@@ -25,7 +25,7 @@ internal sealed unsafe class KvMemory : MemoryManager<byte>
         _held = reservation?.Take(Bytes);
         try
         {
-            _address = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(Bytes, 1), Alignment);
+            _address = (byte*)HugePages.Allocate(Math.Max(Bytes, 1));
             Interlocked.Add(ref _liveBytes, Bytes);
         }
         catch
