@@ -9,6 +9,7 @@ using Granary.Cli.Documents;
 using Granary.Cli.Errors;
 using Granary.Cli.Models;
 using Granary.Cli.Serve;
+using Granary.Cli.Stores;
 using Granary.Errors;
 
 namespace Granary.Cli;
@@ -35,6 +36,7 @@ internal sealed class GranaryCommand
         _root.Subcommands.Add(ContextVerbs.Create(verbs));
         _root.Subcommands.Add(GenerateVerb.Create(verbs));
         _root.Subcommands.Add(DatasetVerbs.Create(verbs));
+        _root.Subcommands.Add(StoreVerbs.Create(verbs));
         _root.Subcommands.Add(BenchVerbs.Create(verbs));
     }
 

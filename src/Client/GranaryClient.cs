@@ -1,6 +1,7 @@
 using Granary.Client.Calls;
 using Granary.Client.Contexts;
 using Granary.Client.Datasets;
+using Granary.Client.Stores;
 using Granary.Contexts;
 using Granary.Datasets;
 using Granary.Models;
@@ -40,6 +41,9 @@ internal sealed class GranaryClient(IGrainFactory grains, TimeProvider? time = n
     /// <inheritdoc/>
     public IGranaryDataset Dataset(string name, string? tenant) =>
         new GranaryDataset(grains, _calls, new DatasetId(TenantOf(tenant), Names.Check("data set", name)));
+
+    /// <inheritdoc/>
+    public IGranaryStore Store(string? tenant) => new GranaryStore(grains, TenantOf(tenant));
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<ModelDescription>> ListModelsAsync(string? tenant, CancellationToken cancellationToken) =>

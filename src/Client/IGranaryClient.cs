@@ -40,6 +40,12 @@ public interface IGranaryClient
     /// <exception cref="Errors.GranaryException"><c>InvalidName</c>: use a name that follows the pattern in the message.</exception>
     IGranaryDataset Dataset(string name, string? tenant = null);
 
+    /// <summary>Names a tenant's store; nothing is looked up yet.</summary>
+    /// <param name="tenant">The tenant; <see langword="null"/> for <c>default</c>.</param>
+    /// <returns>The store.</returns>
+    /// <exception cref="Errors.GranaryException"><c>InvalidName</c>: use a name that follows the pattern in the message.</exception>
+    IGranaryStore Store(string? tenant = null);
+
     /// <summary>Lists the models that the store knows.</summary>
     /// <param name="tenant">The tenant; <see langword="null"/> for <c>default</c>.</param>
     /// <param name="cancellationToken">Cancels the call.</param>

@@ -2,6 +2,7 @@ using Granary.Cli.Tests.Fakes;
 using Granary.Datasets;
 using Granary.Errors;
 using Granary.Inference.Errors;
+using Granary.Stores;
 
 namespace Granary.Cli.Tests;
 
@@ -239,6 +240,43 @@ public sealed class CommandTests : IDisposable
         await File.WriteAllTextAsync(Path.Combine(_folder, "appsettings.json"), """{"Granary":{"Models":{"mine":{"Path":"MODEL","Dtype":"bfloat16"}}}}""".Replace("MODEL", _model, StringComparison.Ordinal));
         Assert.Equal(0, await RunAsync("context", "show", "faq", "--model", "mine", "--json"));
         Assert.Equal(("mine", _model, "bfloat16"), _granary.Loaded);
+    }
+
+    [Theory]
+    [InlineData(false, 1)]
+    [InlineData(true, 0)]
+    public async Task StoreCheck_Json_IsItsDocumentAndFailsWhereFaultsAreLeft(bool repair, int exitCode)
+    {
+        Assert.Equal(exitCode, await RunAsync(["store", "check", "--json", .. repair ? ["--repair"] : Array.Empty<string>()]));
+        var flag = repair ? "true" : "false";
+        Assert.Equal(
+            """{"contexts":1,"chunks":1,"chunkBytes":42,"faultCount":1,"repairedCount":""" + (repair ? 1 : 0)
+            + ""","faults":[{"key":"chunks/default/f/n/ab/abc.safetensors","kind":"chunk","reason":"checksum","context":"tiny/faq","repaired":""" + flag + "}]}\n",
+            Output);
+        Assert.Equal(!repair, Errors.Contains("ManifestInvalid", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task StoreUsage_Json_IsADryRunOfEverything()
+    {
+        Assert.Equal(0, await RunAsync("store", "usage", "--json"));
+        Assert.Equal("""{"contexts":1,"expired":2,"tombstones":3,"chunks":4,"chunkBytes":50,"unreferencedChunks":2,"unreferencedBytes":20,"unreadable":[]}""" + "\n", Output);
+        Assert.Equal(new StoreSweepRequest(true, TimeSpan.Zero), _granary.Swept);
+    }
+
+    [Fact]
+    public async Task StoreGc_Json_IsItsDocument()
+    {
+        Assert.Equal(0, await RunAsync("store", "gc", "--dry-run", "--grace", "2h", "--deletes-per-second=7", "--json"));
+        Assert.Equal("""{"dryRun":true,"contexts":1,"expired":2,"tombstones":3,"chunks":4,"chunkBytes":50,"deletedChunks":1,"deletedBytes":10,"unreadable":[]}""" + "\n", Output);
+        Assert.Equal(new StoreSweepRequest(true, TimeSpan.FromHours(2), 7), _granary.Swept);
+    }
+
+    [Theory, InlineData("--grace", "soon"), InlineData("--deletes-per-second", "0")]
+    public async Task StoreGc_NonsenseIsGiven_Is2(string flag, string value)
+    {
+        Assert.Equal(2, await RunAsync("store", "gc", flag, value, "--json"));
+        Assert.Null(_granary.Swept);
     }
 
     [Fact]

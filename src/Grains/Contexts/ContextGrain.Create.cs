@@ -12,7 +12,6 @@ namespace Granary.Grains.Contexts;
 internal sealed partial class ContextGrain
 {
     private const int MostCommitAttempts = 4;
-    private static readonly Dictionary<string, ManifestChunk[]> EmptyChunks = [];
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ContextProgress> CreateAsync(CreateContextRequest request, CancellationToken cancellationToken) =>

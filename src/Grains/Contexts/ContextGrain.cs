@@ -115,7 +115,7 @@ internal sealed partial class ContextGrain(
             try
             {
                 // The tombstone fences a creation that runs: its commit fails on the ETag (invariant 4).
-                await CommitAsync(stored.Manifest with { State = ManifestStates.Deleted, TokenIds = [], Chunks = EmptyChunks, Updated = time.GetUtcNow() }, stored, CancellationToken.None);
+                await CommitAsync(ManifestStore.Tombstone(stored.Manifest, time.GetUtcNow()), stored, CancellationToken.None);
                 break;
             }
             catch (ObjectConflictException) when (attempt < MostCommitAttempts)

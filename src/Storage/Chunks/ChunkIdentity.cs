@@ -5,6 +5,7 @@ public sealed record ChunkIdentity
 {
     private const int FingerprintDigits = 16;
     private const int NumericsDigits = 8;
+    private const string Extension = ".safetensors";
 
     /// <summary>Gets the tenant, or <c>shared</c>.</summary>
     public required string Tenant { get; init; }
@@ -34,20 +35,24 @@ public sealed record ChunkIdentity
     public required ReadOnlyMemory<int> TokenIds { get; init; }
 
     /// <summary>Gets the chunk's key in the store.</summary>
-    public string Key
-    {
-        get
-        {
-            var hash = Hash.ToString();
-            return $"chunks/{Tenant}/{First(Fingerprint, FingerprintDigits)}/{First(Numerics, NumericsDigits)}/{hash[..2]}/{hash}.safetensors";
-        }
-    }
+    public string Key => KeyOf(Tenant, Fingerprint, Numerics, Hash.ToString());
 
     /// <summary>Gets the bytes of the KV.</summary>
     public long KvBytes => Shape.KvBytes(Count);
 
     /// <summary>Gets the bytes behind the header: the KV, then the token ids.</summary>
     public long DataBytes => KvBytes + ((long)sizeof(int) * Count);
+
+    /// <summary>Gets the key of a chunk.</summary>
+    internal static string KeyOf(string tenant, string fingerprint, string numerics, string hash) =>
+        $"{PrefixOf(tenant)}{First(fingerprint, FingerprintDigits)}/{First(numerics, NumericsDigits)}/{hash[..2]}/{hash}{Extension}";
+
+    /// <summary>Gets what the keys of a tenant's chunks start with.</summary>
+    internal static string PrefixOf(string tenant) => $"chunks/{tenant}/";
+
+    /// <summary>Gets the hash that a chunk's key names, or <see langword="null"/> where it is no chunk's key.</summary>
+    internal static ChunkHash? HashOf(string key) =>
+        key.EndsWith(Extension, StringComparison.Ordinal) && ChunkHash.TryParse(key[(key.LastIndexOf('/') + 1)..^Extension.Length], out var hash) ? hash : null;
 
     private static string First(string text, int count) => text.Length <= count ? text : text[..count];
 }

@@ -14,7 +14,11 @@ public sealed record ChunkShape(int Layers, int KvHeads, int HeadDim, string Dty
     /// <exception cref="StorageException"><c>InvalidArgument</c>: the dtype is none of the three; name one.</exception>
     internal string SafetensorsDtype => Dtype switch { "float32" => "F32", "bfloat16" => "BF16", "float64" => "F64", _ => throw UnknownDtype() };
 
-    private int ElementBytes => Dtype switch { "float32" => 4, "bfloat16" => 2, "float64" => 8, _ => throw UnknownDtype() };
+    /// <summary>Gets the bytes of one number.</summary>
+    internal int ElementBytes => Dtype switch { "float32" => 4, "bfloat16" => 2, "float64" => 8, _ => throw UnknownDtype() };
+
+    /// <summary>Gets the dtype that safetensors names so, or <see langword="null"/> where it is none of a chunk's.</summary>
+    internal static string? DtypeOf(string? safetensorsDtype) => safetensorsDtype switch { "F32" => "float32", "BF16" => "bfloat16", "F64" => "float64", _ => null };
 
     /// <summary>Gets the KV bytes of a page.</summary>
     /// <param name="tokens">Its tokens.</param>

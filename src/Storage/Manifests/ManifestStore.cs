@@ -105,6 +105,16 @@ public sealed class ManifestStore(IObjectStore store)
         }
     }
 
+    /// <summary>Gets the tombstone of a context: its name stays taken until a creation or a collector replaces it, and whoever commits on what was there before conflicts.</summary>
+    /// <param name="manifest">The context.</param>
+    /// <param name="now">The time, UTC.</param>
+    /// <returns>Its manifest, without ids and chunks.</returns>
+    public static ContextManifest Tombstone(ContextManifest manifest, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        return manifest with { State = ManifestStates.Deleted, TokenIds = [], Chunks = new Dictionary<string, ManifestChunk[]>(), Updated = now };
+    }
+
     private async Task<StoredManifest> ReadBackAsync(ContextManifest attempt, StoredManifest? previous, Exception refusal, CancellationToken cancellationToken)
     {
         StoredManifest? found;
@@ -157,7 +167,7 @@ public sealed class ManifestStore(IObjectStore store)
         Operations = [.. manifest.Operations.TakeLast(ContextManifest.MaxOperations)],
     };
 
-    private static string KeyOf(string tenant, string model, string name) =>
+    internal static string KeyOf(string tenant, string model, string name) =>
         $"contexts/{ObjectKey.CheckName("tenant", tenant)}/{ObjectKey.CheckName("model", model)}/{ObjectKey.CheckName("context", name + Extension)}";
 
     private static StorageException Invalid(string tenant, string model, string name, IReadOnlyCollection<string> faults, Exception? inner = null) => new(

@@ -39,16 +39,28 @@ public sealed class ModelSpecStore(IObjectStore store)
     public async Task<ModelSpec?> FindAsync(string model, CancellationToken cancellationToken) =>
         await store.FindAsync(KeyOf(model), cancellationToken).ConfigureAwait(false) is { } found ? Open(model, found.Content) : null;
 
+    /// <summary>Lists the ids of all specs, damaged ones too, in order.</summary>
+    /// <param name="cancellationToken">Cancels.</param>
+    internal async IAsyncEnumerable<string> ListIdsAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var info in store.ListAsync(Prefix, cancellationToken).ConfigureAwait(false))
+        {
+            if (info.Key.EndsWith(Extension, StringComparison.Ordinal))
+            {
+                yield return info.Key[Prefix.Length..^Extension.Length];
+            }
+        }
+    }
+
     /// <summary>Lists all specs, ordered by id.</summary>
     /// <param name="cancellationToken">Cancels.</param>
     /// <returns>The specs.</returns>
     /// <exception cref="StorageException"><c>ModelSpecConflict</c>: a record is damaged; restore or delete it.</exception>
     public async IAsyncEnumerable<ModelSpec> ListAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var info in store.ListAsync(Prefix, cancellationToken).ConfigureAwait(false))
+        await foreach (var id in ListIdsAsync(cancellationToken).ConfigureAwait(false))
         {
-            if (info.Key.EndsWith(Extension, StringComparison.Ordinal)
-                && await FindAsync(info.Key[Prefix.Length..^Extension.Length], cancellationToken).ConfigureAwait(false) is { } spec)
+            if (await FindAsync(id, cancellationToken).ConfigureAwait(false) is { } spec)
             {
                 yield return spec;
             }

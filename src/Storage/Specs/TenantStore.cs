@@ -35,6 +35,17 @@ public sealed class TenantStore(IObjectStore store)
         return [.. salt];
     }
 
+    /// <summary>Finds a tenant's salt, and makes none.</summary>
+    /// <param name="tenant">The tenant.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>32 bytes; <see langword="null"/> where the store does not know the tenant.</returns>
+    /// <exception cref="StorageException"><c>ManifestInvalid</c>: the record cannot be trusted.</exception>
+    internal Task<byte[]?> FindSaltAsync(string tenant, CancellationToken cancellationToken)
+    {
+        ObjectKey.CheckName("tenant", tenant);
+        return FindAsync(tenant, cancellationToken);
+    }
+
     private async Task<byte[]> WriteOrFindAsync(string tenant, CancellationToken cancellationToken)
     {
         var salt = RandomNumberGenerator.GetBytes(SaltLength);

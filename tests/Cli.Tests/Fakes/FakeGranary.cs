@@ -6,6 +6,7 @@ using Granary.Contexts;
 using Granary.Datasets;
 using Granary.Errors;
 using Granary.Models;
+using Granary.Stores;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Cli.Tests.Fakes;
@@ -38,6 +39,8 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
     public DatasetAskRequest? DatasetAsked { get; private set; }
 
     public (string Id, string Folder, string Dtype)? Loaded { get; private set; }
+
+    public StoreSweepRequest? Swept { get; private set; }
 
     public DatasetFailure[] Failures { get; set; } = [];
 
@@ -93,6 +96,8 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
 
     public IGranaryDataset Dataset(string name, string? tenant) => new FakeDataset(this, new DatasetId(tenant ?? "default", name));
 
+    public IGranaryStore Store(string? tenant) => new FakeStore(this);
+
     public Task<IReadOnlyList<ModelDescription>> ListModelsAsync(string? tenant, CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<ModelDescription>>([]);
 
     private static IAsyncEnumerable<AnswerPart> Parts(GenerationOptions options) => new AnswerPart[]
@@ -135,6 +140,27 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
         public Task<bool> EvictAsync(CancellationToken cancellationToken) => Task.FromResult(true);
 
         public Task DeleteAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
+    private sealed class FakeStore(FakeGranary granary) : IGranaryStore
+    {
+        public IAsyncEnumerable<StoreCheckStatus> CheckAsync(bool repair, CancellationToken cancellationToken) => new StoreCheckStatus[]
+        {
+            new(1, 2),
+            new(2, 2, new StoreCheckResult(1, 1, 42, 1, repair ? 1 : 0, [new StoreFaultDescription("chunks/default/f/n/ab/abc.safetensors", "chunk", "checksum", "tiny/faq", repair)])),
+        }.ToAsyncEnumerable();
+
+        public IAsyncEnumerable<StoreSweepStatus> SweepAsync(StoreSweepRequest request, CancellationToken cancellationToken)
+        {
+            granary.Swept = request;
+            return new StoreSweepStatus[]
+            {
+                new(3, 3, new StoreSweepResult
+                {
+                    Contexts = 1, Expired = 2, Tombstones = 3, Chunks = 4, ChunkBytes = 50, UnreferencedChunks = 2, UnreferencedBytes = 20, DeletedChunks = 1, DeletedBytes = 10, Unreadable = [],
+                }),
+            }.ToAsyncEnumerable();
+        }
     }
 
     private sealed class FakeDataset(FakeGranary granary, DatasetId id) : IGranaryDataset

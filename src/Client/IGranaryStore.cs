@@ -1,0 +1,19 @@
+using Granary.Stores;
+
+namespace Granary.Client;
+
+/// <summary>What the store holds of a tenant, looked after by the cluster.</summary>
+public interface IGranaryStore
+{
+    /// <summary>Reads everything and checks it ahead of its use.</summary>
+    /// <param name="repair">Whether a bad chunk is taken away, so that the next use computes it anew. Contexts are never lost by it: their token ids are kept.</param>
+    /// <param name="cancellationToken">Leaves; the last caller leaving ends the check.</param>
+    /// <returns>Progress; the last element has the result.</returns>
+    IAsyncEnumerable<StoreCheckStatus> CheckAsync(bool repair = false, CancellationToken cancellationToken = default);
+
+    /// <summary>Expires contexts and deletes what no context names any more; with <see cref="StoreSweepRequest.DryRun"/> it only tells what there is.</summary>
+    /// <param name="request">How.</param>
+    /// <param name="cancellationToken">Leaves; the last caller leaving ends the sweep. What has gone stays gone.</param>
+    /// <returns>Progress; the last element has the result.</returns>
+    IAsyncEnumerable<StoreSweepStatus> SweepAsync(StoreSweepRequest request, CancellationToken cancellationToken = default);
+}

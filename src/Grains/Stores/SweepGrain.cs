@@ -1,0 +1,147 @@
+using Granary.Errors;
+using Granary.Grains.Errors;
+using Granary.Grains.Transitions;
+using Granary.Naming;
+using Granary.Storage.Maintenance;
+using Granary.Storage.Objects;
+using Granary.Stores;
+using Orleans.Concurrency;
+
+namespace Granary.Grains.Stores;
+
+/// <summary>Runs checks and sweeps of a tenant's objects, one of each kind at a time, for as many callers as want to watch.</summary>
+[Reentrant]
+internal sealed class SweepGrain(IObjectStore store, TimeProvider time) : Grain, ISweepGrain
+{
+    private readonly CancellationTokenSource _stopping = new();
+    private (bool Repair, SharedTransition<StoreCheckStatus, StoreCheckStatus> Work)? _check;
+    private (StoreSweepRequest Request, SharedTransition<StoreSweepStatus, StoreSweepStatus> Work)? _sweep;
+
+    private string Tenant => Names.Check("tenant", this.GetPrimaryKeyString());
+
+    /// <inheritdoc/>
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _stopping.CancelAsync();
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<StoreCheckStatus> CheckAsync(bool repair, CancellationToken cancellationToken)
+    {
+        if (_check is not { Work.IsRunning: true } running)
+        {
+            running = (repair, Start<StoreCheckStatus>(async (report, stopping) =>
+            {
+                var found = await new StoreCheck(store, time).RunAsync(Tenant, repair, at => report(new StoreCheckStatus(at.Done, at.Total)), stopping);
+                return new StoreCheckStatus(found.Contexts + found.Chunks, found.Contexts + found.Chunks, Describe(found));
+            }));
+            _check = running;
+        }
+        else if (running.Repair != repair)
+        {
+            throw Busy("A check");
+        }
+
+        return ErrorEdge.GuardAsync(running.Work.WatchAsync(cancellationToken), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<StoreSweepStatus> SweepAsync(StoreSweepRequest request, CancellationToken cancellationToken)
+    {
+        var options = new StoreSweepOptions(
+            request.Grace ?? StoreSweepOptions.DefaultGrace, request.DryRun, request.MostDeletesPerSecond ?? StoreSweepOptions.DefaultDeletesPerSecond);
+        if (options.Grace < TimeSpan.Zero || options.MostDeletesPerSecond < 1)
+        {
+            throw new GranaryException(
+                ErrorCodes.InvalidArgument, $"The grace is {options.Grace}, with {options.MostDeletesPerSecond} deletes a second.", "Give a grace of 0 or more and at least 1 delete a second.");
+        }
+
+        if (_sweep is not { Work.IsRunning: true } running)
+        {
+            running = (request, Start<StoreSweepStatus>(async (report, stopping) =>
+            {
+                var found = await new StoreSweep(store, time).RunAsync(Tenant, options, at => report(new StoreSweepStatus(at.Done, at.Total)), stopping);
+                return new StoreSweepStatus(found.Contexts + found.Chunks, found.Contexts + found.Chunks, Describe(found));
+            }));
+            _sweep = running;
+        }
+        else if (running.Request != request)
+        {
+            throw Busy("A sweep");
+        }
+
+        return ErrorEdge.GuardAsync(running.Work.WatchAsync(cancellationToken), cancellationToken);
+    }
+
+    // The work runs beside this grain's turns; its progress comes back to them, each tenth of a second at most.
+    private SharedTransition<T, T> Start<T>(Func<Action<T>, CancellationToken, Task<T>> work) => SharedTransition<T, T>.Start(
+        async (transition, stopping) =>
+        {
+            var latest = new LatestProgress<T>();
+            var running = Task.Run(() => work(latest.Set, stopping), CancellationToken.None);
+            using var ticks = new PeriodicTimer(TimeSpan.FromMilliseconds(100), time);
+            var tick = ticks.WaitForNextTickAsync(CancellationToken.None).AsTask();
+            while (await Task.WhenAny(running, tick) != running)
+            {
+                if (latest.Take(out var progress))
+                {
+                    transition.Report(progress);
+                }
+
+                tick = ticks.WaitForNextTickAsync(CancellationToken.None).AsTask();
+            }
+
+            var result = await running;
+            transition.Report(result);
+            return result;
+        },
+        _stopping.Token,
+        latestOnly: true);
+
+    private static StoreCheckResult Describe(StoreCheckReport found) => new(
+        found.Contexts,
+        found.Chunks,
+        found.ChunkBytes,
+        found.Faults.Count,
+        found.Faults.Count(static fault => fault.Repaired),
+        [.. found.Faults.Take(StoreCheckResult.MostFaults).Select(static fault => new StoreFaultDescription(fault.Key, fault.Kind, fault.Reason, fault.Context, fault.Repaired))]);
+
+    private static StoreSweepResult Describe(StoreSweepReport found) => new()
+    {
+        Contexts = found.Contexts,
+        Expired = found.Expired,
+        Tombstones = found.Tombstones,
+        Chunks = found.Chunks,
+        ChunkBytes = found.ChunkBytes,
+        UnreferencedChunks = found.UnreferencedChunks,
+        UnreferencedBytes = found.UnreferencedBytes,
+        DeletedChunks = found.DeletedChunks,
+        DeletedBytes = found.DeletedBytes,
+        Unreadable = [.. found.Unreadable.Take(StoreCheckResult.MostFaults)],
+    };
+
+    private static GranaryException Busy(string what) => new(ErrorCodes.Unavailable, $"{what} runs already, with other options.", "Wait until it has ended.");
+
+    // Progress of work on other threads.
+    private sealed class LatestProgress<T>
+    {
+        private readonly Lock _gate = new();
+        private T? _value;
+        private bool _fresh;
+
+        public void Set(T value)
+        {
+            lock (_gate)
+            {
+                (_value, _fresh) = (value, true);
+            }
+        }
+
+        public bool Take(out T value)
+        {
+            lock (_gate)
+            {
+                value = _value!;
+                (var fresh, _fresh) = (_fresh, false);
+                return fresh;
+            }
+        }
+    }
+}

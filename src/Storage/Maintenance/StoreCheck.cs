@@ -1,0 +1,294 @@
+using System.Collections.Concurrent;
+using Granary.Storage.Chunks;
+using Granary.Storage.Errors;
+using Granary.Storage.Manifests;
+using Granary.Storage.Objects;
+using Granary.Storage.Specs;
+
+namespace Granary.Storage.Maintenance;
+
+/// <summary>Reads all that a store holds of a tenant and finds what cannot be trusted, ahead of its use (invariant 1).</summary>
+/// <remarks>
+/// Every chunk is checked by its own bytes (<see cref="ChunkInspector"/>), then every manifest, and that each chunk it names is the right link of its chain and is there.
+/// It may run beside silos: what changes meanwhile is looked at again.
+/// </remarks>
+/// <param name="store">The store.</param>
+/// <param name="time">Gives repaired manifests their time.</param>
+public sealed class StoreCheck(IObjectStore store, TimeProvider time)
+{
+    private const int ChunksAtATime = 4;
+
+    private readonly ChunkInspector _inspector = new(store);
+    private readonly ManifestStore _manifests = new(store);
+    private readonly TenantStore _tenants = new(store);
+    private readonly ModelSpecStore _specs = new(store);
+
+    /// <summary>Checks.</summary>
+    /// <param name="tenant">The tenant.</param>
+    /// <param name="repair">
+    /// Whether a bad chunk is deleted, if it is still the one that was read, and a manifest that names a bad or missing one forgets that numerics id's chunks: token ids
+    /// are the truth, and the next use computes KV anew (invariant 3). Manifests, tenants and models are never deleted.
+    /// </param>
+    /// <param name="progress">Told after each object; called by one thread at a time.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>What was found.</returns>
+    /// <exception cref="StorageException"><c>StoreUnavailable</c>: the store does not answer; see its message.</exception>
+    public async Task<StoreCheckReport> RunAsync(string tenant, bool repair, Action<StoreCheckProgress> progress, CancellationToken cancellationToken)
+    {
+        ObjectKey.CheckName("tenant", tenant);
+        ArgumentNullException.ThrowIfNull(progress);
+        var run = new Run(tenant, repair, new Counter(progress, await CountAsync(tenant, cancellationToken).ConfigureAwait(false)));
+        await CheckModelsAsync(run, cancellationToken).ConfigureAwait(false);
+        var salt = await CheckTenantAsync(run, cancellationToken).ConfigureAwait(false);
+        await CheckChunksAsync(run, cancellationToken).ConfigureAwait(false);
+        await CheckManifestsAsync(run, salt, cancellationToken).ConfigureAwait(false);
+        return new StoreCheckReport(run.Contexts, run.Chunks, run.ChunkBytes, [.. run.Faults.OrderBy(static fault => fault.Key, StringComparer.Ordinal)]);
+    }
+
+    private async Task<int> CountAsync(string tenant, CancellationToken cancellationToken) =>
+        await store.ListAsync(ChunkIdentity.PrefixOf(tenant), cancellationToken).CountAsync(cancellationToken).ConfigureAwait(false)
+        + await _manifests.ListAsync(tenant, null, cancellationToken).CountAsync(cancellationToken).ConfigureAwait(false);
+
+    private async Task CheckModelsAsync(Run run, CancellationToken cancellationToken)
+    {
+        await foreach (var id in _specs.ListIdsAsync(cancellationToken).ConfigureAwait(false))
+        {
+            try
+            {
+                await _specs.FindAsync(id, cancellationToken).ConfigureAwait(false);
+            }
+            catch (StorageException e) when (e.Code == StorageErrorCodes.ModelSpecConflict)
+            {
+                run.Note(new StoreFault($"models/{id}.json", "model", e.Message, null, Repaired: false));
+            }
+        }
+    }
+
+    private async Task<byte[]?> CheckTenantAsync(Run run, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _tenants.FindSaltAsync(run.Tenant, cancellationToken).ConfigureAwait(false);
+        }
+        catch (StorageException e) when (e.Code == StorageErrorCodes.ManifestInvalid)
+        {
+            run.Note(new StoreFault($"tenants/{run.Tenant}.json", "tenant", e.Message, null, Repaired: false));
+            return null;
+        }
+    }
+
+    private Task CheckChunksAsync(Run run, CancellationToken cancellationToken) => Parallel.ForEachAsync(
+        store.ListAsync(ChunkIdentity.PrefixOf(run.Tenant), cancellationToken),
+        new ParallelOptions { MaxDegreeOfParallelism = ChunksAtATime, CancellationToken = cancellationToken },
+        async (info, stopping) =>
+        {
+            var found = await _inspector.InspectAsync(info, stopping).ConfigureAwait(false);
+            await NoteAsync(run, found, null, stopping).ConfigureAwait(false);
+            run.CountChunk(info.Length);
+        });
+
+    private async Task CheckManifestsAsync(Run run, byte[]? salt, CancellationToken cancellationToken)
+    {
+        await foreach (var (model, name) in _manifests.ListAsync(run.Tenant, null, cancellationToken).ConfigureAwait(false))
+        {
+            try
+            {
+                if (await _manifests.FindAsync(run.Tenant, model, name, cancellationToken).ConfigureAwait(false) is { } stored && stored.Manifest.State != ManifestStates.Deleted)
+                {
+                    run.Contexts++;
+                    await CheckManifestAsync(run, stored, salt, cancellationToken).ConfigureAwait(false);
+                }
+            }
+            catch (StorageException e) when (e.Code == StorageErrorCodes.ManifestInvalid)
+            {
+                run.Note(new StoreFault(ManifestStore.KeyOf(run.Tenant, model, name), "manifest", e.Message, $"{model}/{name}", Repaired: false));
+            }
+
+            run.Counter.Next();
+        }
+    }
+
+    private async Task CheckManifestAsync(Run run, StoredManifest stored, byte[]? salt, CancellationToken cancellationToken)
+    {
+        var manifest = stored.Manifest;
+        var kept = new Dictionary<string, ManifestChunk[]>();
+        var faults = new List<StoreFault>();
+        foreach (var (numerics, chunks) in manifest.Chunks)
+        {
+            var before = faults.Count;
+            await foreach (var fault in FaultsOfAsync(run, manifest, numerics, chunks, salt, cancellationToken).ConfigureAwait(false))
+            {
+                faults.Add(fault);
+            }
+
+            if (faults.Count == before)
+            {
+                kept[numerics] = chunks;
+            }
+        }
+
+        if (faults.Count == 0)
+        {
+            return;
+        }
+
+        var repaired = run.Repair && await ForgetAsync(stored, kept, cancellationToken).ConfigureAwait(false);
+        faults.ForEach(fault => run.Note(fault with { Repaired = repaired }));
+    }
+
+    private async IAsyncEnumerable<StoreFault> FaultsOfAsync(
+        Run run,
+        ContextManifest manifest,
+        string numerics,
+        ManifestChunk[] chunks,
+        byte[]? salt,
+        [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var context = $"{manifest.Model}/{manifest.Name}";
+        var link = salt is null ? default : ChunkHash.Root(salt, manifest.Fingerprint, numerics);
+        var start = 0;
+        foreach (var chunk in chunks)
+        {
+            var key = ChunkIdentity.KeyOf(run.Tenant, manifest.Fingerprint, numerics, chunk.Hash);
+            link = link.Next(manifest.TokenIds.AsSpan(start, chunk.Count));
+            start += chunk.Count;
+            if (salt is not null && link.ToString() != chunk.Hash)
+            {
+                yield return new StoreFault(
+                    ManifestStore.KeyOf(run.Tenant, manifest.Model, manifest.Name), "manifest", $"its chunk at token {start - chunk.Count} is not that of its token ids", context, Repaired: false);
+                yield break;
+            }
+
+            var expected = new GoodChunk(manifest.Fingerprint, numerics, start - chunk.Count, chunk.Count, chunk.Checksum);
+            if (await FindFaultAsync(run, key, ChunkHash.Parse(chunk.Hash), expected, context, cancellationToken).ConfigureAwait(false) is { } fault)
+            {
+                yield return new StoreFault(key, "chunk", fault, context, Repaired: false);
+            }
+        }
+    }
+
+    private async Task<string?> FindFaultAsync(Run run, string key, ChunkHash hash, GoodChunk expected, string context, CancellationToken cancellationToken)
+    {
+        if (!run.Good.TryGetValue(hash, out var good))
+        {
+            // It was not there, or bad, when all were listed: it may have been written since.
+            if (await store.HeadAsync(key, cancellationToken).ConfigureAwait(false) is not { } info)
+            {
+                return run.Reasons.GetValueOrDefault(key, ReasonOf(ChunkFault.Absent));
+            }
+
+            await NoteAsync(run, await _inspector.InspectAsync(info, cancellationToken).ConfigureAwait(false), context, cancellationToken).ConfigureAwait(false);
+            if (!run.Good.TryGetValue(hash, out good))
+            {
+                return run.Reasons.GetValueOrDefault(key, ReasonOf(ChunkFault.Absent));
+            }
+        }
+
+        if (good with { Checksum = expected.Checksum } == expected)
+        {
+            return (expected.Checksum ?? good.Checksum) == good.Checksum ? null : ReasonOf(ChunkFault.Checksum);
+        }
+
+        // A chunk in itself, but not the one that its reader expects.
+        if (await store.HeadAsync(key, cancellationToken).ConfigureAwait(false) is { } bad)
+        {
+            await NoteAsync(run, new ChunkInspection(bad, null, null, ChunkFault.Header), context, cancellationToken).ConfigureAwait(false);
+        }
+
+        return ReasonOf(ChunkFault.Header);
+    }
+
+    private async Task NoteAsync(Run run, ChunkInspection found, string? context, CancellationToken cancellationToken)
+    {
+        if (found.Fault is not { } fault)
+        {
+            var identity = found.Identity!;
+            run.Good[identity.Hash] = new GoodChunk(identity.Fingerprint, identity.Numerics, identity.Start, identity.Count, found.Checksum);
+        }
+        else if (fault != ChunkFault.Absent)
+        {
+            var key = found.Object.Key;
+            run.Reasons[key] = ReasonOf(fault);
+            run.Note(new StoreFault(key, "chunk", ReasonOf(fault), context, run.Repair && await DeleteAsync(found.Object, cancellationToken).ConfigureAwait(false)));
+        }
+    }
+
+    private async Task<bool> DeleteAsync(ObjectInfo bad, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await store.DeleteAsync(bad.Key, Precondition.Unchanged(bad.Version), cancellationToken).ConfigureAwait(false);
+        }
+        catch (ObjectConflictException)
+        {
+            // Its reader has put it right meanwhile.
+        }
+
+        return true;
+    }
+
+    private async Task<bool> ForgetAsync(StoredManifest stored, Dictionary<string, ManifestChunk[]> kept, CancellationToken cancellationToken)
+    {
+        var manifest = stored.Manifest;
+        try
+        {
+            await _manifests.CommitAsync(
+                manifest with { Chunks = kept, State = kept.Count > 0 ? manifest.State : ManifestStates.Accepted, Updated = time.GetUtcNow() }, stored, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (ObjectConflictException)
+        {
+            return false; // it changes just now: the next check sees what came of it
+        }
+    }
+
+    private static string ReasonOf(ChunkFault fault) => fault.ToString().ToLowerInvariant();
+
+    // What a chunk is, beside its hash; the checksum of what a manifest expects may be unknown.
+    private sealed record GoodChunk(string Fingerprint, string Numerics, int Start, int Count, string? Checksum);
+
+    private sealed class Counter(Action<StoreCheckProgress> progress, int total)
+    {
+        private readonly Lock _gate = new();
+        private int _done;
+
+        public void Next()
+        {
+            lock (_gate)
+            {
+                _done++;
+                progress(new StoreCheckProgress(Math.Min(_done, total), total));
+            }
+        }
+    }
+
+    private sealed record Run(string Tenant, bool Repair, Counter Counter)
+    {
+        private readonly ConcurrentDictionary<string, StoreFault> _faults = new(StringComparer.Ordinal);
+        private int _chunks;
+        private long _chunkBytes;
+
+        public ConcurrentDictionary<ChunkHash, GoodChunk> Good { get; } = new();
+
+        public ConcurrentDictionary<string, string> Reasons { get; } = new(StringComparer.Ordinal);
+
+        public int Contexts { get; set; }
+
+        public int Chunks => _chunks;
+
+        public long ChunkBytes => _chunkBytes;
+
+        public ICollection<StoreFault> Faults => _faults.Values;
+
+        // One fault an object; who misses it is told where that is known.
+        public void Note(StoreFault fault) =>
+            _faults.AddOrUpdate(fault.Key, fault, (_, known) => known with { Context = known.Context ?? fault.Context, Repaired = known.Repaired || fault.Repaired });
+
+        public void CountChunk(long bytes)
+        {
+            Interlocked.Increment(ref _chunks);
+            Interlocked.Add(ref _chunkBytes, bytes);
+            Counter.Next();
+        }
+    }
+}
