@@ -2,7 +2,7 @@ using Granary.Grains.Residency;
 using Granary.Grains.Telemetry;
 using Granary.Inference.Pages;
 using Granary.Storage.Chunks;
-using Granary.Storage.Errors;
+using Granary.Storage.Objects;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -10,7 +10,7 @@ namespace Granary.Grains.Contexts;
 
 /// <summary>Fills a lease page by page: a page in memory is shared, a stored one is read and checked, any other is computed (DESIGN §2.2, §2.3).</summary>
 /// <remarks>The plan of this release always loads what is stored. A stored page that does not match is counted, recomputed and repaired (invariant 1).</remarks>
-internal sealed partial class PageFiller(KvRegistry registry, ChunkStore chunks, IOptions<ResidencyOptions> options, ILogger<PageFiller> logger)
+internal sealed class PageFiller(KvRegistry registry, ChunkStore chunks, IOptions<ResidencyOptions> options, ILogger<PageFiller> logger)
 {
     private readonly SemaphoreSlim _writes = new(options.Value.ConcurrentWrites);
 
@@ -23,64 +23,30 @@ internal sealed partial class PageFiller(KvRegistry registry, ChunkStore chunks,
     {
         var outcome = new FillOutcome();
         var prefix = new List<KvPage>(request.Chain.Length);
-        var load = !request.Private;
+        await using var search = new PageSearch(registry, chunks, request, logger, cancellationToken);
         foreach (var chunk in request.Chain)
         {
-            var hash = chunk.Hash.ToString();
             // Invariant 8: whoever comes second waits for the first, and then finds the page in the table.
-            using var turn = request.Private ? null : await registry.Flights.EnterAsync(hash, cancellationToken);
-            var page = request.Private ? null : registry.Pages.Find(hash);
-            if (page is not null)
+            using var found = await search.NextAsync();
+            var hash = chunk.Hash.ToString();
+            if (found.Source == PageSource.Nowhere)
             {
-                outcome.ResidentTokens += chunk.Count;
-                Attach(page);
-                if (request.Persist && !request.ExpectStored)
-                {
-                    outcome.Writes.Add(WriteAsync(chunk, page, null));
-                }
-
-                continue;
+                outcome.PrefillTime += await ComputeAsync(chunk, found.Page, prefix, request, cancellationToken);
+                outcome.RecomputedTokens += chunk.Count;
+                Instruments.PrefillTokens.Add(chunk.Count);
             }
 
-            page = KvPage.Allocate(request.Model.Loaded.Layout, chunk.Start, chunk.Count, request.Reservation);
-            var write = request.Persist;
-            Storage.Objects.ObjectVersion? bad = null;
-            try
-            {
-                var found = false;
-                if (load)
-                {
-                    (found, bad, load) = await TryLoadAsync(chunk, page, request, cancellationToken);
-                }
+            var page = request.Private || found.Source == PageSource.Memory ? found.Take() : registry.Pages.Share(hash, found.Take());
+            outcome.ResidentTokens += found.Source == PageSource.Memory ? chunk.Count : 0;
+            outcome.RestoredTokens += found.Source == PageSource.Store ? chunk.Count : 0;
+            lease.Attach(page);
+            prefix.Add(page);
+            filled(page.Start + page.Count);
 
-                if (found)
-                {
-                    outcome.RestoredTokens += chunk.Count;
-                    // A creation touches what it found present and learns its checksum; a restore leaves it alone.
-                    write = request.Persist && !request.ExpectStored;
-                }
-                else
-                {
-                    outcome.PrefillTime += await ComputeAsync(chunk, page, prefix, request, cancellationToken);
-                    outcome.RecomputedTokens += chunk.Count;
-                    Instruments.PrefillTokens.Add(chunk.Count);
-                }
-            }
-            catch
+            // A creation touches what it found present and learns its checksum; a restore leaves it alone.
+            if (request.Persist && (found.Source == PageSource.Nowhere || !request.ExpectStored))
             {
-                page.Release();
-                throw;
-            }
-
-            if (!request.Private)
-            {
-                page = registry.Pages.Share(hash, page);
-            }
-
-            Attach(page);
-            if (write)
-            {
-                outcome.Writes.Add(WriteAsync(chunk, page, bad));
+                outcome.Writes.Add(WriteAsync(chunk, page, found.Bad));
             }
         }
 
@@ -89,42 +55,6 @@ internal sealed partial class PageFiller(KvRegistry registry, ChunkStore chunks,
         Instruments.HitTokens.Add(outcome.ResidentTokens, Instruments.Tag("tier", "device"));
         Instruments.HitTokens.Add(outcome.RestoredTokens, Instruments.Tag("tier", "store"));
         return outcome;
-
-        void Attach(KvPage page)
-        {
-            lease.Attach(page);
-            prefix.Add(page);
-            filled(page.Start + page.Count);
-        }
-    }
-
-    // Returns whether the page was read, the version of a bad chunk, and whether later pages are worth looking for.
-    private async Task<(bool Found, Storage.Objects.ObjectVersion? Bad, bool More)> TryLoadAsync(
-        ChunkIdentity chunk, KvPage page, FillRequest request, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var read = await chunks.ReadAsync(chunk, request.Checksums.GetValueOrDefault(chunk.Hash.ToString()), page.Memory, cancellationToken);
-            if (read.Fault is not { } fault)
-            {
-                Instruments.RestoreBytes.Add(page.Bytes);
-                return (true, null, true);
-            }
-
-            if (fault != ChunkFault.Absent || request.ExpectStored)
-            {
-                Instruments.IntegrityFailures.Add(1, Instruments.Tag("reason", Reason(fault)));
-                Log.Refused(logger, chunk.Start, Reason(fault), chunk.Hash.ToString());
-            }
-
-            return (false, read.Version, fault != ChunkFault.Absent || request.ExpectStored);
-        }
-        catch (StorageException e) when (request.ExpectStored)
-        {
-            // The store does not answer: what it holds can be computed (invariant 3).
-            Log.Refused(logger, chunk.Start, e.Message, chunk.Hash.ToString());
-            return (false, null, false);
-        }
     }
 
     private async Task<TimeSpan> ComputeAsync(ChunkIdentity chunk, KvPage page, List<KvPage> prefix, FillRequest request, CancellationToken cancellationToken)
@@ -142,7 +72,7 @@ internal sealed partial class PageFiller(KvRegistry registry, ChunkStore chunks,
         }
     }
 
-    private Task<PageWrite> WriteAsync(ChunkIdentity chunk, KvPage page, Storage.Objects.ObjectVersion? bad)
+    private Task<PageWrite> WriteAsync(ChunkIdentity chunk, KvPage page, ObjectVersion? bad)
     {
         page.AddReference();
         return Task.Run(async () =>
@@ -162,13 +92,5 @@ internal sealed partial class PageFiller(KvRegistry registry, ChunkStore chunks,
                 page.Release();
             }
         });
-    }
-
-    private static string Reason(ChunkFault fault) => fault.ToString().ToLowerInvariant();
-
-    private static partial class Log
-    {
-        [LoggerMessage(EventIds.ChunkRefused, LogLevel.Warning, "The stored page at token {Start} was refused ({Reason}); it is recomputed. Chunk {Hash}")]
-        public static partial void Refused(ILogger logger, int start, string reason, string hash);
     }
 }
