@@ -32,6 +32,9 @@ internal sealed record ModelListDocument(
     long? KvBytesPerToken,
     IReadOnlyList<string> Silos);
 
+/// <summary>What <c>model verify</c> prints: the fingerprint that was computed, the one that the cache of this machine had, and the one that the store knows the id with; null where there is none.</summary>
+internal sealed record ModelVerifyDocument(string Model, string Folder, string Fingerprint, string? Cached, string? Stored, bool Verified);
+
 /// <summary>What <c>model info</c> prints. <c>LoadSeconds</c> has the self-test in it; <c>SelfTestSeconds</c> is null where its verdict was kept from an earlier load.</summary>
 internal sealed record ModelInfoDocument(
     string Model,

@@ -12,6 +12,7 @@ internal static class ModelVerbs
     {
         ModelListVerb.Create(verbs),
         ModelInfoVerb.Create(verbs),
+        ModelVerifyVerb.Create(verbs),
         ModelForwardVerb.Create(verbs),
         ModelCreateVerb.Create(verbs),
     };

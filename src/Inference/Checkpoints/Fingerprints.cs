@@ -70,6 +70,28 @@ public static class Fingerprints
         return fingerprint;
     }
 
+    /// <summary>Computes the fingerprint whatever the cache says, and puts the cache right where it says something else: weights were replaced without a trace.</summary>
+    /// <param name="checkpoint">The checkpoint.</param>
+    /// <param name="cache">The cache.</param>
+    /// <param name="progress">As in <see cref="Compute"/>.</param>
+    /// <param name="cancellationToken">As in <see cref="Compute"/>.</param>
+    /// <returns>64 hexadecimal digits, and those that the cache had, if any.</returns>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public static (string Fingerprint, string? Cached) Verify(
+        Checkpoint checkpoint, FingerprintCache cache, IProgress<long>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(checkpoint);
+        ArgumentNullException.ThrowIfNull(cache);
+        var cached = cache.Find(checkpoint);
+        var fingerprint = Compute(checkpoint, progress, cancellationToken);
+        if (cached != fingerprint)
+        {
+            cache.Put(checkpoint, fingerprint);
+        }
+
+        return (fingerprint, cached);
+    }
+
     /// <summary>Writes a configuration so that equal ones are equal texts: one field a line, in a fixed order, numbers in their shortest round-trip form.</summary>
     internal static string Canonical(ModelConfig config) => string.Create(CultureInfo.InvariantCulture, $"""
         model_type={config.ModelType}
