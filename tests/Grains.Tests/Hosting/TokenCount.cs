@@ -6,6 +6,7 @@ namespace Granary.Grains.Tests.Hosting;
 internal sealed class TokenCount : IDisposable
 {
     private readonly MeterListener _listener = new();
+    private readonly List<(KeyValuePair<string, object?>[] Tags, long Value)> _tagged = [];
     private long _total;
 
     public TokenCount(string instrument)
@@ -17,11 +18,30 @@ internal sealed class TokenCount : IDisposable
                 listener.EnableMeasurementEvents(published);
             }
         };
-        _listener.SetMeasurementEventCallback<long>((_, value, _, _) => Interlocked.Add(ref _total, value));
+        _listener.SetMeasurementEventCallback<long>((_, value, tags, _) =>
+        {
+            Interlocked.Add(ref _total, value);
+            lock (_tagged)
+            {
+                _tagged.Add((tags.ToArray(), value));
+            }
+        });
         _listener.Start();
     }
 
     public long Total => Interlocked.Read(ref _total);
+
+    /// <summary>Gets the sums by a tag's values, ordered.</summary>
+    public IReadOnlyList<(string Value, long Total)> ByTag(string tag)
+    {
+        lock (_tagged)
+        {
+            return [.. _tagged
+                .GroupBy(one => Array.Find(one.Tags, pair => pair.Key == tag).Value?.ToString() ?? "")
+                .Select(static group => (group.Key, group.Sum(static one => one.Value)))
+                .OrderBy(static sum => sum.Key, StringComparer.Ordinal)];
+        }
+    }
 
     public void Dispose() => _listener.Dispose();
 }
