@@ -125,8 +125,8 @@ internal sealed partial class PageSearch : IAsyncDisposable
 
             if (fault != ChunkFault.Absent || _request.ExpectStored)
             {
-                Instruments.IntegrityFailures.Add(1, Instruments.Tag("reason", Reason(fault)));
-                Log.Refused(_logger, chunk.Start, Reason(fault), chunk.Hash.ToString());
+                Instruments.IntegrityFailures.Add(1, Instruments.Tag("reason", fault.Name()));
+                Log.Refused(_logger, chunk.Start, fault.Name(), chunk.Hash.ToString());
             }
 
             _looksInStore &= fault != ChunkFault.Absent || _request.ExpectStored;
@@ -140,8 +140,6 @@ internal sealed partial class PageSearch : IAsyncDisposable
             return (false, null);
         }
     }
-
-    private static string Reason(ChunkFault fault) => fault.ToString().ToLowerInvariant();
 
     private static partial class Log
     {

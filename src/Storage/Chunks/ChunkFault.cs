@@ -18,3 +18,12 @@ public enum ChunkFault
     /// <summary>Its data does not have the checksum that its header or the manifest states.</summary>
     Checksum,
 }
+
+/// <summary>How faults are named where they are counted and told.</summary>
+public static class ChunkFaults
+{
+    /// <summary>Gets a fault's name, a tag of the counter and a reason in reports.</summary>
+    /// <param name="fault">The fault.</param>
+    /// <returns><c>absent</c>, <c>length</c>, <c>header</c>, <c>tokens</c> or <c>checksum</c>.</returns>
+    public static string Name(this ChunkFault fault) => fault.ToString().ToLowerInvariant();
+}

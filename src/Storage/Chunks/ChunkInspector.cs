@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.IO.Hashing;
 using System.Runtime.InteropServices;
 using Granary.Storage.Errors;
@@ -10,7 +9,6 @@ namespace Granary.Storage.Chunks;
 /// <param name="store">Where chunks lie.</param>
 public sealed class ChunkInspector(IObjectStore store)
 {
-    private const int BufferLength = 1 << 20;
     private const int MaxAttempts = 4;
 
     /// <summary>Reads a chunk whole.</summary>
@@ -69,7 +67,7 @@ public sealed class ChunkInspector(IObjectStore store)
         var identity = stated.Identity;
         var ids = new int[identity.Count];
         var hash = new XxHash128();
-        await AppendAsync(info, headerLength, identity.KvBytes, hash, cancellationToken).ConfigureAwait(false);
+        await StoredData.AppendAsync(hash, headerLength, identity.KvBytes, (offset, slice) => ReadAsync(info, offset, slice, cancellationToken)).ConfigureAwait(false);
         var tokens = new byte[sizeof(int) * ids.Length];
         await ReadAsync(info, headerLength + identity.KvBytes, tokens, cancellationToken).ConfigureAwait(false);
         hash.Append(tokens);
@@ -77,24 +75,6 @@ public sealed class ChunkInspector(IObjectStore store)
         return identity.Parent.Next(ids) != identity.Hash ? Faulty(info, ChunkFault.Tokens)
             : Convert.ToHexStringLower(hash.GetCurrentHash()) != stated.Checksum ? Faulty(info, ChunkFault.Checksum)
             : new(info, identity with { TokenIds = ids }, stated.Checksum, null);
-    }
-
-    private async Task AppendAsync(ObjectInfo info, long offset, long length, XxHash128 hash, CancellationToken cancellationToken)
-    {
-        var buffer = ArrayPool<byte>.Shared.Rent(BufferLength);
-        try
-        {
-            for (var done = 0L; done < length; done += BufferLength)
-            {
-                var slice = buffer.AsMemory(0, (int)Math.Min(BufferLength, length - done));
-                await ReadAsync(info, offset + done, slice, cancellationToken).ConfigureAwait(false);
-                hash.Append(slice.Span);
-            }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
     }
 
     private async Task ReadAsync(ObjectInfo info, long offset, Memory<byte> destination, CancellationToken cancellationToken)

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.IO.Hashing;
 using Granary.Storage.Errors;
 using Granary.Storage.Objects;
@@ -11,7 +10,6 @@ namespace Granary.Storage.Chunks;
 public sealed class ChunkStore(IObjectStore store)
 {
     private const int MaxWriteAttempts = 4;
-    private const int CheckBufferLength = 1 << 20;
 
     private static readonly string AnyChecksum = new('0', ChunkHeader.ChecksumLength);
 
@@ -155,23 +153,10 @@ public sealed class ChunkStore(IObjectStore store)
 
     private async Task<string> ChecksumOfStoredAsync(ChunkIdentity identity, int headerLength, CancellationToken cancellationToken)
     {
-        var buffer = ArrayPool<byte>.Shared.Rent(CheckBufferLength);
-        try
-        {
-            var hash = new XxHash128();
-            for (var offset = 0L; offset < identity.DataBytes; offset += CheckBufferLength)
-            {
-                var slice = buffer.AsMemory(0, (int)Math.Min(CheckBufferLength, identity.DataBytes - offset));
-                await store.ReadAsync(identity.Key, headerLength + offset, slice, cancellationToken).ConfigureAwait(false);
-                hash.Append(slice.Span);
-            }
-
-            return Convert.ToHexStringLower(hash.GetCurrentHash());
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
+        var hash = new XxHash128();
+        await StoredData.AppendAsync(
+            hash, headerLength, identity.DataBytes, (offset, slice) => store.ReadAsync(identity.Key, offset, slice, cancellationToken)).ConfigureAwait(false);
+        return Convert.ToHexStringLower(hash.GetCurrentHash());
     }
 
     private static ChunkFault? FindFault(ChunkIdentity identity, string? expectedChecksum, ReadOnlySpan<byte> header, ReadOnlySpan<byte> kv, ReadOnlySpan<byte> tokens)

@@ -37,17 +37,15 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
     {
         ObjectKey.CheckName("tenant", tenant);
         ArgumentNullException.ThrowIfNull(progress);
-        var run = new Run(tenant, repair, new Counter(progress, await CountAsync(tenant, cancellationToken).ConfigureAwait(false)));
+        var chunks = await store.ListAsync(ChunkIdentity.PrefixOf(tenant), cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
+        var names = await _manifests.ListAsync(tenant, null, cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
+        var run = new Run(tenant, repair, new Counter(progress, chunks.Count + names.Count));
         await CheckModelsAsync(run, cancellationToken).ConfigureAwait(false);
         var salt = await CheckTenantAsync(run, cancellationToken).ConfigureAwait(false);
-        await CheckChunksAsync(run, cancellationToken).ConfigureAwait(false);
-        await CheckManifestsAsync(run, salt, cancellationToken).ConfigureAwait(false);
-        return new StoreCheckReport(run.Contexts, run.Chunks, run.ChunkBytes, [.. run.Faults.OrderBy(static fault => fault.Key, StringComparer.Ordinal)]);
+        await CheckChunksAsync(run, chunks, cancellationToken).ConfigureAwait(false);
+        await CheckManifestsAsync(run, names, salt, cancellationToken).ConfigureAwait(false);
+        return new StoreCheckReport(run.Contexts, chunks.Count, chunks.Sum(static chunk => chunk.Length), [.. run.Faults.OrderBy(static fault => fault.Key, StringComparer.Ordinal)]);
     }
-
-    private async Task<int> CountAsync(string tenant, CancellationToken cancellationToken) =>
-        await store.ListAsync(ChunkIdentity.PrefixOf(tenant), cancellationToken).CountAsync(cancellationToken).ConfigureAwait(false)
-        + await _manifests.ListAsync(tenant, null, cancellationToken).CountAsync(cancellationToken).ConfigureAwait(false);
 
     private async Task CheckModelsAsync(Run run, CancellationToken cancellationToken)
     {
@@ -77,19 +75,19 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
         }
     }
 
-    private Task CheckChunksAsync(Run run, CancellationToken cancellationToken) => Parallel.ForEachAsync(
-        store.ListAsync(ChunkIdentity.PrefixOf(run.Tenant), cancellationToken),
+    private Task CheckChunksAsync(Run run, List<ObjectInfo> chunks, CancellationToken cancellationToken) => Parallel.ForEachAsync(
+        chunks,
         new ParallelOptions { MaxDegreeOfParallelism = ChunksAtATime, CancellationToken = cancellationToken },
         async (info, stopping) =>
         {
             var found = await _inspector.InspectAsync(info, stopping).ConfigureAwait(false);
             await NoteAsync(run, found, null, stopping).ConfigureAwait(false);
-            run.CountChunk(info.Length);
+            run.Counter.Next();
         });
 
-    private async Task CheckManifestsAsync(Run run, byte[]? salt, CancellationToken cancellationToken)
+    private async Task CheckManifestsAsync(Run run, List<(string Model, string Name)> names, byte[]? salt, CancellationToken cancellationToken)
     {
-        await foreach (var (model, name) in _manifests.ListAsync(run.Tenant, null, cancellationToken).ConfigureAwait(false))
+        foreach (var (model, name) in names)
         {
             try
             {
@@ -174,19 +172,19 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
             // It was not there, or bad, when all were listed: it may have been written since.
             if (await store.HeadAsync(key, cancellationToken).ConfigureAwait(false) is not { } info)
             {
-                return run.Reasons.GetValueOrDefault(key, ReasonOf(ChunkFault.Absent));
+                return run.Reasons.GetValueOrDefault(key, ChunkFault.Absent.Name());
             }
 
             await NoteAsync(run, await _inspector.InspectAsync(info, cancellationToken).ConfigureAwait(false), context, cancellationToken).ConfigureAwait(false);
             if (!run.Good.TryGetValue(hash, out good))
             {
-                return run.Reasons.GetValueOrDefault(key, ReasonOf(ChunkFault.Absent));
+                return run.Reasons.GetValueOrDefault(key, ChunkFault.Absent.Name());
             }
         }
 
         if (good with { Checksum = expected.Checksum } == expected)
         {
-            return (expected.Checksum ?? good.Checksum) == good.Checksum ? null : ReasonOf(ChunkFault.Checksum);
+            return (expected.Checksum ?? good.Checksum) == good.Checksum ? null : ChunkFault.Checksum.Name();
         }
 
         // A chunk in itself, but not the one that its reader expects.
@@ -195,7 +193,7 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
             await NoteAsync(run, new ChunkInspection(bad, null, null, ChunkFault.Header), context, cancellationToken).ConfigureAwait(false);
         }
 
-        return ReasonOf(ChunkFault.Header);
+        return ChunkFault.Header.Name();
     }
 
     private async Task NoteAsync(Run run, ChunkInspection found, string? context, CancellationToken cancellationToken)
@@ -208,8 +206,8 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
         else if (fault != ChunkFault.Absent)
         {
             var key = found.Object.Key;
-            run.Reasons[key] = ReasonOf(fault);
-            run.Note(new StoreFault(key, "chunk", ReasonOf(fault), context, run.Repair && await DeleteAsync(found.Object, cancellationToken).ConfigureAwait(false)));
+            run.Reasons[key] = fault.Name();
+            run.Note(new StoreFault(key, "chunk", fault.Name(), context, run.Repair && await DeleteAsync(found.Object, cancellationToken).ConfigureAwait(false)));
         }
     }
 
@@ -242,8 +240,6 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
         }
     }
 
-    private static string ReasonOf(ChunkFault fault) => fault.ToString().ToLowerInvariant();
-
     // What a chunk is, beside its hash; the checksum of what a manifest expects may be unknown.
     private sealed record GoodChunk(string Fingerprint, string Numerics, int Start, int Count, string? Checksum);
 
@@ -256,8 +252,7 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
         {
             lock (_gate)
             {
-                _done++;
-                progress(new StoreCheckProgress(Math.Min(_done, total), total));
+                progress(new StoreCheckProgress(++_done, total));
             }
         }
     }
@@ -265,8 +260,6 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
     private sealed record Run(string Tenant, bool Repair, Counter Counter)
     {
         private readonly ConcurrentDictionary<string, StoreFault> _faults = new(StringComparer.Ordinal);
-        private int _chunks;
-        private long _chunkBytes;
 
         public ConcurrentDictionary<ChunkHash, GoodChunk> Good { get; } = new();
 
@@ -274,21 +267,10 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
 
         public int Contexts { get; set; }
 
-        public int Chunks => _chunks;
-
-        public long ChunkBytes => _chunkBytes;
-
         public ICollection<StoreFault> Faults => _faults.Values;
 
         // One fault an object; who misses it is told where that is known.
         public void Note(StoreFault fault) =>
             _faults.AddOrUpdate(fault.Key, fault, (_, known) => known with { Context = known.Context ?? fault.Context, Repaired = known.Repaired || fault.Repaired });
-
-        public void CountChunk(long bytes)
-        {
-            Interlocked.Increment(ref _chunks);
-            Interlocked.Add(ref _chunkBytes, bytes);
-            Counter.Next();
-        }
     }
 }
