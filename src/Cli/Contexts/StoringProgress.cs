@@ -16,20 +16,19 @@ internal static class StoringProgress
     /// <returns>The result.</returns>
     /// <exception cref="GranaryException"><see cref="ErrorCodes.Unavailable"/>: the stream ended early.</exception>
     public static Task<ContextCreated> RunAsync(Invocation invocation, ContextId context, IAsyncEnumerable<ContextProgress> stream, bool withEvents) =>
-        ProgressReport.RunAsync(invocation.Terminal, $"context {context.Name}", async report =>
-        {
-            ContextCreated? result = null;
-            await foreach (var progress in stream)
+        ProgressReport.FollowAsync(
+            invocation.Terminal,
+            $"context {context.Name}",
+            stream,
+            progress =>
             {
-                report(progress.DoneTokens, progress.TotalTokens);
-                result = progress.Result ?? result;
                 if (invocation.Json && withEvents)
                 {
                     invocation.WriteJson(ContextProgressEvent.Of(progress));
                 }
-            }
 
-            return result ?? throw new GranaryException(
-                ErrorCodes.Unavailable, $"The progress of '{context}' ended without a result.", "granary context show says what is stored; run it again if need be.");
-        });
+                return (progress.DoneTokens, progress.TotalTokens, progress.Result);
+            },
+            () => new GranaryException(
+                ErrorCodes.Unavailable, $"The progress of '{context}' ended without a result.", "granary context show says what is stored; run it again if need be."));
 }

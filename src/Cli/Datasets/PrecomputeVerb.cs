@@ -75,18 +75,16 @@ internal static class PrecomputeVerb
         string? modelFolder,
         Action<DatasetStatus> step,
         CancellationToken cancellationToken) =>
-        ProgressReport.RunAsync(terminal, "contexts", async report =>
-        {
-            DatasetStatus? last = null;
-            await foreach (var status in dataset.PrecomputeAsync(source, model, modelFolder, cancellationToken))
+        ProgressReport.FollowAsync(
+            terminal,
+            "contexts",
+            dataset.PrecomputeAsync(source, model, modelFolder, cancellationToken),
+            status =>
             {
-                report(status.Done + status.Failed + status.Skipped, status.Items);
                 step(status);
-                last = status;
-            }
-
-            return last ?? throw new GranaryException(ErrorCodes.Unavailable, $"Precomputing '{dataset.Id}' ended without a status.", "Run it again: it goes on where it stopped.");
-        });
+                return (status.Done + status.Failed + status.Skipped, status.Items, status);
+            },
+            () => new GranaryException(ErrorCodes.Unavailable, $"Precomputing '{dataset.Id}' ended without a status.", "Run it again: it goes on where it stopped."));
 
     private static int ReportFailures(Invocation invocation, DatasetStatus status)
     {

@@ -23,17 +23,12 @@ internal static class CheckVerb
         {
             await using var session = await invocation.OpenAsync(null, cancellationToken);
             var stream = session.Client.Store(invocation.Settings.Tenant).CheckAsync(invocation.Arguments.GetValue(repair), cancellationToken);
-            var found = await ProgressReport.RunAsync(invocation.Terminal, "objects", async report =>
-            {
-                StoreCheckResult? result = null;
-                await foreach (var status in stream)
-                {
-                    report(status.Done, status.Total);
-                    result = status.Result ?? result;
-                }
-
-                return result ?? throw new GranaryException(ErrorCodes.Unavailable, "The check ended without a result.", "Run it again.");
-            });
+            var found = await ProgressReport.FollowAsync(
+                invocation.Terminal,
+                "objects",
+                stream,
+                static status => (status.Done, status.Total, status.Result),
+                static () => new GranaryException(ErrorCodes.Unavailable, "The check ended without a result.", "Run it again."));
             invocation.WriteResult(StoreCheckDocument.Of(found), terminal => Show(terminal, found));
             var left = found.FaultCount - found.RepairedCount;
             return left == 0 ? 0 : Report(invocation, left);

@@ -17,16 +17,11 @@ internal static class Sweeping
     {
         await using var session = await invocation.OpenAsync(null, cancellationToken);
         var stream = session.Client.Store(invocation.Settings.Tenant).SweepAsync(request, cancellationToken);
-        return await ProgressReport.RunAsync(invocation.Terminal, "objects", async report =>
-        {
-            StoreSweepResult? result = null;
-            await foreach (var status in stream)
-            {
-                report(status.Done, status.Total);
-                result = status.Result ?? result;
-            }
-
-            return result ?? throw new GranaryException(ErrorCodes.Unavailable, "The sweep ended without a result.", "Run it again: it goes on where it stopped.");
-        });
+        return await ProgressReport.FollowAsync(
+            invocation.Terminal,
+            "objects",
+            stream,
+            static status => (status.Done, status.Total, status.Result),
+            static () => new GranaryException(ErrorCodes.Unavailable, "The sweep ended without a result.", "Run it again: it goes on where it stopped."));
     }
 }

@@ -1,3 +1,4 @@
+using Granary.Errors;
 using Spectre.Console;
 
 namespace Granary.Cli.Terminals;
@@ -26,6 +27,30 @@ internal static class ProgressReport
                 });
             })
         : work(PlainLines(terminal, title));
+
+    /// <summary>Follows a stream of progress to its result.</summary>
+    /// <typeparam name="TStep">An element of the stream.</typeparam>
+    /// <typeparam name="TResult">The result.</typeparam>
+    /// <param name="terminal">Where.</param>
+    /// <param name="title">What is being done.</param>
+    /// <param name="steps">The stream.</param>
+    /// <param name="follow">Gives how far a step is, and the result where the step has it; the last one counts.</param>
+    /// <param name="missing">The error of a stream that ended without.</param>
+    /// <returns>The result.</returns>
+    public static Task<TResult> FollowAsync<TStep, TResult>(
+        ITerminal terminal, string title, IAsyncEnumerable<TStep> steps, Func<TStep, (int Done, int Total, TResult? Result)> follow, Func<GranaryException> missing)
+        where TResult : class => RunAsync(terminal, title, async report =>
+        {
+            TResult? result = null;
+            await foreach (var step in steps)
+            {
+                var (done, total, found) = follow(step);
+                report(done, total);
+                result = found ?? result;
+            }
+
+            return result ?? throw missing();
+        });
 
     private static Action<int, int> PlainLines(ITerminal terminal, string title)
     {
