@@ -122,7 +122,7 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement> : Ro
             return 2;
         }
 
-        Stream1(w0, w1, w2, w3, rows, width, sums);
+        Stream1(w0, w1, w2, w3, rows, width, sums, ahead: 0);
         return 1;
     }
 
