@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Granary.Inference.Kernels;
 
 namespace Granary.Inference.Attention;
@@ -89,13 +90,8 @@ internal sealed unsafe class BlockAttention : IDisposable
     /// <summary>Ends the softmax of a row.</summary>
     /// <param name="state">The row's state.</param>
     /// <param name="target">[head_dim]: the weighted mean of the values.</param>
-    public void End(float* state, float* target)
-    {
-        for (var channel = 0; channel < _headDim; channel++)
-        {
-            target[channel] = state[RowKernels.StateSums + channel] / state[1];
-        }
-    }
+    public void End(float* state, float* target) =>
+        TensorPrimitives.Divide(new ReadOnlySpan<float>(state + RowKernels.StateSums, _headDim), state[1], new Span<float>(target, _headDim));
 
     public void Dispose()
     {

@@ -42,6 +42,9 @@ internal readonly unsafe struct Avx2Lanes : ILanes<Vector256<float>>
     public static Vector256<float> Max(Vector256<float> left, Vector256<float> right) => Avx.Max(left, right);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float First(Vector256<float> vector) => vector.ToScalar();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Highest(Vector256<float> vector)
     {
         var four = Sse.Max(vector.GetLower(), vector.GetUpper());
@@ -75,6 +78,15 @@ internal readonly unsafe struct Avx2Lanes : ILanes<Vector256<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<float> Widen(ushort* source) => (Avx2.ConvertToVector256Int32(source) << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Narrow(Vector256<float> vector, ushort* target)
+    {
+        var bits = vector.AsUInt32();
+        var rounded = (bits + Vector256.Create(0x7fffu) + ((bits >>> 16) & Vector256<uint>.One)) >>> 16;
+        var kept = Vector256.ConditionalSelect(Vector256.Equals(vector, vector).AsUInt32(), rounded, Vector256.Create(BFloat16Element.NaN)).AsInt32();
+        Sse41.PackUnsignedSaturate(kept.GetLower(), kept.GetUpper()).Store(target);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Unzip(float* source, float* target)
@@ -123,6 +135,14 @@ internal readonly unsafe struct Avx2Lanes : ILanes<Vector256<float>>
     {
         Avx.Permute2x128(first, second, 0x20).Store(target);
         Avx.Permute2x128(first, second, 0x31).Store(target + stride);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector256<float> vector)
+    {
+        var four = vector.GetLower() + vector.GetUpper();
+        var pairs = Sse3.HorizontalAdd(four, four);
+        return Sse3.HorizontalAdd(pairs, pairs).ToScalar();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

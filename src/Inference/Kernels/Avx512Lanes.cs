@@ -42,6 +42,9 @@ internal readonly unsafe struct Avx512Lanes : ILanes<Vector512<float>>
     public static Vector512<float> Max(Vector512<float> left, Vector512<float> right) => Avx512F.Max(left, right);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float First(Vector512<float> vector) => vector.ToScalar();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Highest(Vector512<float> vector) => Avx2Lanes.Highest(Avx.Max(vector.GetLower(), vector.GetUpper()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -69,6 +72,15 @@ internal readonly unsafe struct Avx512Lanes : ILanes<Vector512<float>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Widen(ushort* source) => (Avx512F.ConvertToVector512Int32(Vector256.Load(source)) << 16).AsSingle();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Narrow(Vector512<float> vector, ushort* target)
+    {
+        var bits = vector.AsUInt32();
+        var rounded = (bits + Vector512.Create(0x7fffu) + ((bits >>> 16) & Vector512<uint>.One)) >>> 16;
+        var kept = Vector512.ConditionalSelect(Vector512.Equals(vector, vector).AsUInt32(), rounded, Vector512.Create(BFloat16Element.NaN));
+        Avx512F.ConvertToVector256UInt16(kept).Store(target);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Unzip(float* source, float* target)
@@ -125,6 +137,9 @@ internal readonly unsafe struct Avx512Lanes : ILanes<Vector512<float>>
         Avx512F.Shuffle4x128(even12, even34, 0xdd).Store(target + (2 * stride));
         Avx512F.Shuffle4x128(odd12, odd34, 0xdd).Store(target + (3 * stride));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float Sum(Vector512<float> vector) => Avx2Lanes.Sum(vector.GetLower() + vector.GetUpper());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Sum4(Vector512<float> first, Vector512<float> second, Vector512<float> third, Vector512<float> fourth, float* target) => Avx2Lanes.Sum4(

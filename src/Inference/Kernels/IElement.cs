@@ -1,4 +1,3 @@
-using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace Granary.Inference.Kernels;
@@ -31,8 +30,13 @@ internal unsafe interface IElement
 
     static abstract float Widen(byte* element);
 
-    /// <summary>Stores a row, rounded to nearest even.</summary>
-    static abstract void Narrow(ReadOnlySpan<float> row, byte* elements);
+    /// <summary>Stores a vector of elements, in their order, rounded to nearest even.</summary>
+    static abstract void Store<TLanes, TVector>(TVector vector, byte* elements)
+        where TLanes : struct, ILanes<TVector>
+        where TVector : struct;
+
+    /// <summary>Stores a value, rounded to nearest even.</summary>
+    static abstract void Narrow(float value, byte* element);
 }
 
 /// <summary>float32.</summary>
@@ -65,12 +69,20 @@ internal readonly unsafe struct SingleElement : IElement
     public static float Widen(byte* element) => *(float*)element;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Narrow(ReadOnlySpan<float> row, byte* elements) => row.CopyTo(new Span<float>(elements, row.Length));
+    public static void Store<TLanes, TVector>(TVector vector, byte* elements)
+        where TLanes : struct, ILanes<TVector>
+        where TVector : struct => TLanes.Store(vector, (float*)elements);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Narrow(float value, byte* element) => *(float*)element = value;
 }
 
 /// <summary>bfloat16: the upper half of a float32.</summary>
 internal readonly unsafe struct BFloat16Element : IElement
 {
+    /// <summary>What stands for whatever is no number: rounding its bits could make it infinite.</summary>
+    public const uint NaN = 0x7fc0;
+
     public static int Bytes
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -97,26 +109,14 @@ internal readonly unsafe struct BFloat16Element : IElement
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Widen(byte* element) => BitConverter.UInt32BitsToSingle((uint)*(ushort*)element << 16);
 
-    public static void Narrow(ReadOnlySpan<float> row, byte* elements)
-    {
-        var halves = new Span<ushort>(elements, row.Length);
-        var index = 0;
-        for (; index + (2 * Vector<float>.Count) <= row.Length; index += 2 * Vector<float>.Count)
-        {
-            var (low, high) = (Narrow(new Vector<float>(row[index..])), Narrow(new Vector<float>(row[(index + Vector<float>.Count)..])));
-            Vector.Narrow(low, high).CopyTo(halves[index..]);
-        }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store<TLanes, TVector>(TVector vector, byte* elements)
+        where TLanes : struct, ILanes<TVector>
+        where TVector : struct => TLanes.Narrow(vector, (ushort*)elements);
 
-        for (; index < row.Length; index++)
-        {
-            halves[index] = (ushort)Narrow(new Vector<float>(row[index]))[0];
-        }
-    }
-
-    private static Vector<uint> Narrow(Vector<float> values)
+    public static void Narrow(float value, byte* element)
     {
-        var bits = Vector.AsVectorUInt32(values);
-        var rounded = (bits + new Vector<uint>(0x7fff) + ((bits >>> 16) & Vector<uint>.One)) >>> 16;
-        return Vector.ConditionalSelect(Vector.AsVectorUInt32(Vector.Equals(values, values)), rounded, new Vector<uint>(0x7fc0)); // NaN stays one
+        var bits = BitConverter.SingleToUInt32Bits(value);
+        *(ushort*)element = (ushort)(float.IsNaN(value) ? NaN : (bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
     }
 }

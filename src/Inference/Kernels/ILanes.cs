@@ -28,6 +28,8 @@ internal unsafe interface ILanes<TVector>
 
     static abstract TVector Max(TVector left, TVector right);
 
+    static abstract float First(TVector vector);
+
     /// <summary>Gets the highest lane; which of them, where one is no number, is not said.</summary>
     static abstract float Highest(TVector vector);
 
@@ -47,6 +49,9 @@ internal unsafe interface ILanes<TVector>
     /// <summary>Widens <c>Count</c> bfloat16 elements, in their order.</summary>
     static abstract TVector Widen(ushort* source);
 
+    /// <summary>Stores a vector as <c>Count</c> bfloat16 elements, rounded to nearest even; what is no number stays none.</summary>
+    static abstract void Narrow(TVector vector, ushort* target);
+
     /// <summary>Puts the even ones of <c>2 · Count</c> values in front of the odd ones.</summary>
     static abstract void Unzip(float* source, float* target);
 
@@ -59,6 +64,9 @@ internal unsafe interface ILanes<TVector>
     /// <param name="target">What was column r begins at <c>r · targetStride</c>.</param>
     /// <param name="targetStride">Values.</param>
     static abstract void Transpose(byte* source, nint sourceStride, float* target, nint targetStride);
+
+    /// <summary>Sums the lanes, in the order of <see cref="Sum4"/>.</summary>
+    static abstract float Sum(TVector vector);
 
     /// <summary>Sums the lanes of each of four vectors: halves are added until four lanes are left, then neighbours, then both pairs.</summary>
     static abstract void Sum4(TVector first, TVector second, TVector third, TVector fourth, float* target);

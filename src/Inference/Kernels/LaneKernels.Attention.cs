@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 
 namespace Granary.Inference.Kernels;
@@ -10,6 +9,7 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement>
     where TElement : struct, IElement
 {
     private const int AheadTokens = 64; // of a run that is about to be read
+    private const int ScoreTokens = 16; // of a tile
     private const int SoftmaxTokens = 64; // scores that one softmax step takes; cut from the start of a run, so they are the same for all rows
 
     public override void Prefetch(byte* keys, int tokens, int headDim) => Prefetch(keys, (nint)Math.Min(tokens, AheadTokens) * headDim * TElement.Bytes);
@@ -23,45 +23,62 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement>
         {
             var step = Math.Min(SoftmaxTokens, tokens - start);
             Score(keys + (start * tokenBytes), queries, count, headDim, scores, step, values + (start * tokenBytes));
-            for (var row = 0; row < count; row++)
-            {
-                Weigh(scores + (row * SoftmaxTokens), step, states + ((long)row * stateStride), headDim);
-            }
-
+            Weigh(scores, count, step, states, stateStride, headDim);
             Mix(scores, count, values + (start * tokenBytes), step, headDim, states + StateSums, stateStride, keys + ((start + step) * tokenBytes), start + step < tokens);
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void Weigh(float* scores, int tokens, float* state, int headDim)
-    {
-        var highest = MathF.Max(state[0], Highest(scores, tokens));
+    public override void Weigh(float* scores, int tokens, float* state, int headDim) => Weigh(scores, 1, tokens, state, 0, headDim);
 
+    // A row's softmax is one chain of dependent operations; the rows go through each part of it together, so that the processor has several chains at hand.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Weigh(float* scores, int count, int tokens, float* states, int stateStride, int headDim)
+    {
+        for (var row = 0; row < count; row++)
+        {
+            Raise(states + ((long)row * stateStride), Highest(scores + (row * SoftmaxTokens), tokens), headDim);
+        }
+
+        var padded = (tokens + TLanes.Count - 1) / TLanes.Count * TLanes.Count;
+        for (var row = 0; row < count; row++)
+        {
+            var maximum = TLanes.Broadcast(states[(long)row * stateStride]);
+            var rowScores = scores + (row * SoftmaxTokens);
+            for (var token = tokens; token < padded; token++)
+            {
+                rowScores[token] = float.NegativeInfinity; // weighs nothing
+            }
+
+            for (var token = 0; token < padded; token += TLanes.Count)
+            {
+                TLanes.Store(TLanes.Exp(TLanes.Subtract(TLanes.Load(rowScores + token), maximum)), rowScores + token);
+            }
+        }
+
+        for (var row = 0; row < count; row++)
+        {
+            var sum = TLanes.Broadcast(0);
+            for (var token = 0; token < padded; token += TLanes.Count)
+            {
+                sum = TLanes.Add(sum, TLanes.Load(scores + (row * SoftmaxTokens) + token));
+            }
+
+            states[((long)row * stateStride) + 1] += TLanes.Sum(sum);
+        }
+    }
+
+    // Scales a state to a higher maximum.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Raise(float* state, float highest, int headDim)
+    {
+        highest = MathF.Max(state[0], highest); // a NaN stays one
         if (highest > state[0])
         {
-            var decay = First(TLanes.Exp(TLanes.Broadcast(state[0] - highest))); // exp(-infinity) is 0 for a state that has seen nothing
+            var decay = TLanes.First(TLanes.Exp(TLanes.Broadcast(state[0] - highest))); // exp(-infinity) is 0 for a state that has seen nothing
             state[1] *= decay;
-            TensorPrimitives.Multiply(new ReadOnlySpan<float>(state + StateSums, headDim), decay, new Span<float>(state + StateSums, headDim));
-
+            Scale(state + StateSums, headDim, decay);
             state[0] = highest;
         }
-
-        var maximum = TLanes.Broadcast(highest);
-        var padded = (tokens + TLanes.Count - 1) / TLanes.Count * TLanes.Count;
-        for (var token = tokens; token < padded; token++)
-        {
-            scores[token] = float.NegativeInfinity; // weighs nothing
-        }
-
-        var sum = TLanes.Broadcast(0);
-        for (var token = 0; token < padded; token += TLanes.Count)
-        {
-            var weight = TLanes.Exp(TLanes.Subtract(TLanes.Load(scores + token), maximum));
-            TLanes.Store(weight, scores + token);
-            sum = TLanes.Add(sum, weight);
-        }
-
-        state[1] += Sum(sum);
     }
 
     // Keys times queries. Keys and values are two streams taken in turns, which memory cannot foresee: each fetches the other's next stretch.
@@ -70,7 +87,17 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement>
     {
         var sums = stackalloc float[4 * Outputs];
         var keyBytes = (nint)headDim * TElement.Bytes;
-        for (var token = 0; token < tokens; token += Outputs, keys += Outputs * keyBytes, ahead += Outputs * keyBytes)
+        var first = 0;
+        for (; TLanes.Count > 8 && first + ScoreTokens <= tokens; first += ScoreTokens, keys += ScoreTokens * keyBytes, ahead += ScoreTokens * keyBytes)
+        {
+            Prefetch(ahead, ScoreTokens * keyBytes);
+            for (var row = 0; row < count; row++)
+            {
+                ScoreTile(keys, keyBytes, queries + ((long)row * headDim), headDim, scores + (row * SoftmaxTokens) + first);
+            }
+        }
+
+        for (var token = first; token < tokens; token += Outputs, keys += Outputs * keyBytes, ahead += Outputs * keyBytes)
         {
             var taken = Math.Min(Outputs, tokens - token);
             Prefetch(ahead, taken * keyBytes);
@@ -88,7 +115,52 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement>
         }
     }
 
-    // Adds weighted values to the states, four rows and one block of channels at a time, or one row and two.
+    // One row and as many tokens as there are sums; their chains and sums are those of the other tiles.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ScoreTile(byte* keys, nint keyBytes, float* query, int headDim, float* scores)
+    {
+        var zero = TLanes.Broadcast(0);
+        TVector a0 = zero, a1 = zero, a2 = zero, a3 = zero, a4 = zero, a5 = zero, a6 = zero, a7 = zero;
+        TVector a8 = zero, a9 = zero, a10 = zero, a11 = zero, a12 = zero, a13 = zero, a14 = zero, a15 = zero;
+        nint block = 2 * TLanes.Count, whole = headDim / block * block, blockBytes = block * TElement.Bytes;
+        nint bytes2 = 2 * keyBytes, bytes3 = 3 * keyBytes;
+        byte* k0 = keys, k4 = k0 + (4 * keyBytes), k8 = k4 + (4 * keyBytes), k12 = k8 + (4 * keyBytes);
+        for (nint k = 0; k < whole; k += block, k0 += blockBytes, k4 += blockBytes, k8 += blockBytes, k12 += blockBytes)
+        {
+            TVector first = TLanes.Load(query + k), second = TLanes.Load(query + k + TLanes.Count);
+            a0 = Add(k0, first, second, a0);
+            a1 = Add(k0 + keyBytes, first, second, a1);
+            a2 = Add(k0 + bytes2, first, second, a2);
+            a3 = Add(k0 + bytes3, first, second, a3);
+            a4 = Add(k4, first, second, a4);
+            a5 = Add(k4 + keyBytes, first, second, a5);
+            a6 = Add(k4 + bytes2, first, second, a6);
+            a7 = Add(k4 + bytes3, first, second, a7);
+            a8 = Add(k8, first, second, a8);
+            a9 = Add(k8 + keyBytes, first, second, a9);
+            a10 = Add(k8 + bytes2, first, second, a10);
+            a11 = Add(k8 + bytes3, first, second, a11);
+            a12 = Add(k12, first, second, a12);
+            a13 = Add(k12 + keyBytes, first, second, a13);
+            a14 = Add(k12 + bytes2, first, second, a14);
+            a15 = Add(k12 + bytes3, first, second, a15);
+        }
+
+        TLanes.Sum16(a0, a1, a2, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15, scores);
+        for (var token = 0; whole < headDim && token < ScoreTokens; token++)
+        {
+            for (var channel = whole; channel < headDim; channel++)
+            {
+                scores[token] = MathF.FusedMultiplyAdd(TElement.Widen(keys + (token * keyBytes) + (channel * TElement.Bytes)), query[channel], scores[token]);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector Add(byte* block, TVector first, TVector second, TVector sum) =>
+        TLanes.MultiplyAdd(TElement.Second<TLanes, TVector>(block), second, TLanes.MultiplyAdd(TElement.First<TLanes, TVector>(block), first, sum));
+
+    // Adds weighted values to the states, four rows and one block of channels at a time, or one row and two blocks: fewer chains of sums would wait for each other.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Mix(float* weights, int count, byte* values, int tokens, int headDim, float* sums, int stateStride, byte* ahead, bool hasAhead)
     {
@@ -96,11 +168,12 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement>
         var whole = headDim / block * block;
         var aheadStep = hasAhead ? (nint)headDim * TElement.Bytes : 0;
         var start = 0;
-        if (count == 1 && whole >= 2 * block)
+        for (; count < MaxAttendedRows && start + (2 * block) <= whole; start += 2 * block)
         {
-            for (; start + (2 * block) <= whole; start += 2 * block)
+            for (var row = 0; row < count; row++)
             {
-                MixWideTile1(weights, values + ((long)start * TElement.Bytes), tokens, headDim, sums + start, ahead, start == 0 ? aheadStep : 0);
+                var step = start == 0 && row == 0 ? aheadStep : 0;
+                MixWideTile1(weights + (row * SoftmaxTokens), values + ((long)start * TElement.Bytes), tokens, headDim, sums + ((long)row * stateStride) + start, ahead, step);
             }
         }
 
@@ -109,10 +182,10 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement>
             var step = channel == 0 ? aheadStep : 0;
             var column = values + ((long)channel * TElement.Bytes);
             var row = 0;
-            if (TLanes.Count > 8 && count == 4)
+            if (TLanes.Count > 8 && count == MaxAttendedRows)
             {
                 MixTile4(weights, column, tokens, headDim, sums + channel, stateStride, ahead, step);
-                row = 4;
+                row = MaxAttendedRows;
             }
 
             for (; row < count; row++)
@@ -219,6 +292,7 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement>
     }
 
     // A NaN may be passed over: its weight is NaN all the same.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Highest(float* scores, int tokens)
     {
         var highest = TLanes.Broadcast(float.NegativeInfinity);

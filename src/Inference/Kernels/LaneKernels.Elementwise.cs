@@ -34,17 +34,34 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement>
         new ReadOnlySpan<float>(packed + whole, width - whole).CopyTo(new Span<float>(row + whole, width - whole));
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Widen(byte* elements, int count, float* row)
     {
-        for (var index = 0; index < count; index++)
+        var whole = count / TLanes.Count * TLanes.Count;
+        for (var index = 0; index < whole; index += TLanes.Count)
+        {
+            TLanes.Store(TElement.Load<TLanes, TVector>(elements + ((long)index * TElement.Bytes)), row + index);
+        }
+
+        for (var index = whole; index < count; index++)
         {
             row[index] = TElement.Widen(elements + ((long)index * TElement.Bytes));
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public override void Narrow(float* row, int count, byte* elements)
     {
-        TElement.Narrow(new ReadOnlySpan<float>(row, count), elements);
+        var whole = count / TLanes.Count * TLanes.Count;
+        for (var index = 0; index < whole; index += TLanes.Count)
+        {
+            TElement.Store<TLanes, TVector>(TLanes.Load(row + index), elements + ((long)index * TElement.Bytes));
+        }
+
+        for (var index = whole; index < count; index++)
+        {
+            TElement.Narrow(row[index], elements + ((long)index * TElement.Bytes));
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -59,7 +76,7 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement>
 
         for (var index = whole; index < width; index++)
         {
-            target[index] = row[index] - First(mean);
+            target[index] = row[index] - TLanes.First(mean);
         }
 
         var factor = 1 / MathF.Sqrt((SumOfSquares(target, width) / width) + epsilon);
@@ -146,7 +163,7 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement>
             sum = TLanes.Add(sum, TLanes.Load(row + index));
         }
 
-        var total = Sum(sum);
+        var total = TLanes.Sum(sum);
         for (var index = whole; index < width; index++)
         {
             total += row[index];
@@ -165,7 +182,7 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement>
             sum = TLanes.MultiplyAdd(value, value, sum);
         }
 
-        var total = Sum(sum);
+        var total = TLanes.Sum(sum);
         for (var index = whole; index < width; index++)
         {
             total = MathF.FusedMultiplyAdd(row[index], row[index], total);
@@ -174,18 +191,20 @@ internal sealed unsafe partial class LaneKernels<TLanes, TVector, TElement>
         return total;
     }
 
-    private static float Sum(TVector vector)
+    // In place.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Scale(float* row, int count, float factor)
     {
-        var sums = stackalloc float[Outputs];
-        TLanes.Sum4(vector, vector, vector, vector, sums);
-        return sums[0];
-    }
+        var whole = count / TLanes.Count * TLanes.Count;
+        for (var index = 0; index < whole; index += TLanes.Count)
+        {
+            TLanes.Store(TLanes.Multiply(TLanes.Load(row + index), TLanes.Broadcast(factor)), row + index);
+        }
 
-    private static float First(TVector vector)
-    {
-        var lanes = stackalloc float[TLanes.Count];
-        TLanes.Store(vector, lanes);
-        return lanes[0];
+        for (var index = whole; index < count; index++)
+        {
+            row[index] *= factor;
+        }
     }
 
     private static void Fill(float* source, int count, float padding, float* lanes)

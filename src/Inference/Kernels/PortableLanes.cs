@@ -39,6 +39,9 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector<float> Max(Vector<float> left, Vector<float> right) => Vector.Max(left, right);
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float First(Vector<float> vector) => vector[0];
+
     public static float Highest(Vector<float> vector)
     {
         var highest = vector[0];
@@ -83,6 +86,14 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
         }
 
         return Vector.Load(lanes);
+    }
+
+    public static void Narrow(Vector<float> vector, ushort* target)
+    {
+        for (var lane = 0; lane < Vector<float>.Count; lane++)
+        {
+            BFloat16Element.Narrow(vector[lane], (byte*)(target + lane));
+        }
     }
 
     public static void Unzip(float* source, float* target)
@@ -137,7 +148,7 @@ internal readonly unsafe struct PortableLanes : ILanes<Vector<float>>
         Sum4(first3, second3, third3, fourth3, target + 12);
     }
 
-    private static float Sum(Vector<float> vector)
+    public static float Sum(Vector<float> vector)
     {
         var lanes = stackalloc float[Vector<float>.Count];
         vector.Store(lanes);

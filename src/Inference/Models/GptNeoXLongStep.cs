@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Granary.Inference.Attention;
 using Granary.Inference.Checkpoints;
 using Granary.Inference.Kernels;
@@ -200,10 +201,8 @@ internal sealed unsafe class GptNeoXLongStep : IDisposable
                 }
 
                 Rotary.Turn(query, cos, sin, half);
-                for (var channel = 0; channel < width; channel++)
-                {
-                    query[channel] *= scale;
-                }
+                var channels = new Span<float>(query, width);
+                TensorPrimitives.Multiply(channels, scale, channels);
             }
         }
     }

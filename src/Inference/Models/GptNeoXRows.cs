@@ -291,10 +291,8 @@ internal sealed unsafe class GptNeoXRows : IRowModel
             ref readonly var own = ref _batch.Own[row];
             Attend(place, 1, head, KvAddress.Of(_config, own.Memory, _layerIndex, head, own.Offset, _kernels.ElementBytes), own.Count);
             var state = _space.State(head, place);
-            for (var channel = 0; channel < _config.HeadDim; channel++)
-            {
-                state[RowKernels.StateSums + channel] /= state[1];
-            }
+            var sums = new Span<float>(state + RowKernels.StateSums, _config.HeadDim);
+            TensorPrimitives.Divide(sums, state[1], sums);
 
             _kernels.Unpack(state + RowKernels.StateSums, _config.HeadDim, _space.Attended + ((long)index * Hidden) + (head * _config.HeadDim));
         }
@@ -338,11 +336,8 @@ internal sealed unsafe class GptNeoXRows : IRowModel
         _kernels.Narrow(key, width, kept.Keys);
         _kernels.Narrow(value, width, kept.Values);
 
-        var scale = 1 / MathF.Sqrt(width);
-        for (var channel = 0; channel < width; channel++)
-        {
-            query[channel] *= scale;
-        }
+        var channels = new Span<float>(query, width);
+        TensorPrimitives.Multiply(channels, 1 / MathF.Sqrt(width), channels);
 
         _kernels.Pack(query, width, _space.Query(head, place));
         var state = _space.State(head, place);

@@ -1,3 +1,5 @@
+using CsCheck;
+
 namespace Granary.Inference.Tests.Kernels;
 
 /// <summary>Norms, activations and stored elements.</summary>
@@ -84,16 +86,31 @@ public sealed class ElementwiseTests
         }
     }
 
-    [Fact]
-    public void Narrow_ToBFloat16_RoundsToNearestEven()
+    // Halfway cases go to the even neighbour; what is above the largest bfloat16 becomes infinity. As many values as two vectors have, and some behind them.
+    [Theory, MemberData(nameof(Sets))]
+    public void Narrow_InAVectorOrBehindIt_RoundsToNearestEven(string set, int bytes)
     {
-        var kernels = KernelSets.Of("vector", 2);
+        var kernels = KernelSets.Of(set, bytes);
         float[] values = [1, 1 + (1f / 256), 1 + (3f / 256), -1 - (1f / 256), 3.3895314e38f, float.MaxValue, float.PositiveInfinity, float.NegativeInfinity, float.NaN, 0, -0f];
+        float[] halves = [1, 1, 1 + (4f / 256), -1, 3.3895314e38f, float.PositiveInfinity, float.PositiveInfinity, float.NegativeInfinity, BitConverter.UInt32BitsToSingle(0x7fc00000), 0, -0f]; // one bit pattern for all that is no number
+        values = [.. values, .. values, .. values, .. values];
+        float[] expected = bytes == 2 ? [.. halves, .. halves, .. halves, .. halves] : values;
 
         var stored = KernelSets.Widen(kernels, KernelSets.Store(kernels, values));
 
-        // Halfway cases go to the even neighbour; what is above the largest bfloat16 becomes infinity.
-        Assert.Equal([1, 1, 1 + (4f / 256), -1, 3.3895314e38f, float.PositiveInfinity, float.PositiveInfinity, float.NegativeInfinity, float.NaN, 0, -0f], stored);
+        Assert.Equal(MultiplyTests.Bits(expected), MultiplyTests.Bits(stored));
+    }
+
+    [Theory, MemberData(nameof(Sets))]
+    public void Narrow_AnyBits_AreThoseOfAValueAlone(string set, int bytes)
+    {
+        var kernels = KernelSets.Of(set, bytes);
+        Gen.UInt.Array[1, 100].Sample(bits =>
+        {
+            float[] values = [.. bits.Select(BitConverter.UInt32BitsToSingle)];
+            byte[] alone = [.. values.SelectMany(value => KernelSets.Store(kernels, [value]))];
+            Assert.Equal(alone, KernelSets.Store(kernels, values));
+        });
     }
 
     // erf by its series, which converges for all arguments.
