@@ -3,23 +3,24 @@ using Azure.Core.Pipeline;
 using Azure.Storage.Blobs;
 using Granary.Storage.Errors;
 using Granary.Storage.Objects;
+using Granary.Testing.Servers;
 using static Granary.Storage.Tests.Objects.Bytes;
 
 namespace Granary.Storage.Tests.Objects;
 
-public sealed class AzureObjectStoreTests(Azurite azurite) : ObjectStoreContract, IClassFixture<Azurite>
+public sealed class AzureObjectStoreTests(AzuriteServer azurite) : ObjectStoreContract, IClassFixture<AzuriteServer>
 {
     private readonly string _container = $"t{Guid.NewGuid():N}";
     private IObjectStore? _store;
 
-    protected override IObjectStore Store => _store ??= ObjectStores.Open($"{azurite.ConnectionString};Container={_container};Prefix=some/where", TimeProvider.System);
+    protected override IObjectStore Store => _store ??= ObjectStores.Open($"{azurite.ConnectionString}Container={_container};Prefix=some/where", TimeProvider.System);
 
     [Fact]
     public async Task PutAsync_StoreHasAPrefix_WritesBelowItAndShowsNoSecret()
     {
         await Store.PutAsync("a/b", Text("1"), Precondition.Absent, Stopping);
 
-        var whole = ObjectStores.Open($"{azurite.ConnectionString};Container={_container}", TimeProvider.System);
+        var whole = ObjectStores.Open($"{azurite.ConnectionString}Container={_container}", TimeProvider.System);
         Assert.Equal(["some/where/a/b"], await whole.ListKeysAsync(""));
         Assert.Equal($"http://127.0.0.1:{azurite.Port}/devstoreaccount1/{_container}/some/where", Store.Description);
     }

@@ -11,7 +11,9 @@ public sealed class AzuriteServer : IAsyncLifetime
     // Azurite's published development key, no secret.
     private const string Key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
     private ChildProcess? _server;
-    private int _port;
+
+    /// <summary>Gets the port that it listens on.</summary>
+    public int Port { get; private set; }
 
     /// <summary>Gets the connection string; skips the running test where Azurite is missing.</summary>
     public string ConnectionString
@@ -19,7 +21,7 @@ public sealed class AzuriteServer : IAsyncLifetime
         get
         {
             Needs.Azurite();
-            return $"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={Key};BlobEndpoint=http://127.0.0.1:{_port}/devstoreaccount1;";
+            return $"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={Key};BlobEndpoint=http://127.0.0.1:{Port}/devstoreaccount1;";
         }
     }
 
@@ -37,12 +39,12 @@ public sealed class AzuriteServer : IAsyncLifetime
             return;
         }
 
-        _port = LoopbackPort.FindFree();
+        Port = LoopbackPort.FindFree();
         // Azure.Storage.Blobs 12.30.1 speaks a version that Azurite 3.37.0 does not know: without the check's skip it answers 400.
-        string[] arguments = [script, "--blobHost", "127.0.0.1", "--blobPort", _port.ToString(CultureInfo.InvariantCulture), "--inMemoryPersistence",
+        string[] arguments = [script, "--blobHost", "127.0.0.1", "--blobPort", Port.ToString(CultureInfo.InvariantCulture), "--inMemoryPersistence",
             "--extentMemoryLimit", "2048", "--skipApiVersionCheck", "--silent", "--disableTelemetry"];
         _server = ChildProcess.Start("node", arguments);
-        await LoopbackPort.WaitUntilOpenAsync(_port, _server);
+        await LoopbackPort.WaitUntilOpenAsync(Port, _server);
     }
 
     public async ValueTask DisposeAsync()
