@@ -11,6 +11,10 @@ public static class Needs
 
     public static void Redis() => Assert.SkipWhen(RedisServer.FindExecutable() is null, Explain("redis", "redis-server"));
 
+    public static void Python() => Assert.SkipUnless(
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(static folder => File.Exists(Path.Combine(folder, "python3"))),
+        "Needs=python: python3 is not on the PATH (apt-get install python3).");
+
     public static void Cuda(bool isAvailable) => Assert.SkipUnless(isAvailable, "Needs=cuda: no CUDA device on this machine.");
 
     /// <summary>Gets the path of shared data, or skips.</summary>

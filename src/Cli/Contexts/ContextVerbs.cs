@@ -17,6 +17,7 @@ internal static class ContextVerbs
         AskVerb.Create(verbs),
         ScoreVerb.Create(verbs),
         EvictVerb.Create(verbs),
+        ExportVerb.Create(verbs),
         DeleteVerb.Create(verbs),
     };
 

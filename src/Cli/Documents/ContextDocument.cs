@@ -95,5 +95,8 @@ internal sealed record ContextProgressEvent([property: JsonPropertyName("event")
 /// <summary>What <c>context evict</c> prints.</summary>
 internal sealed record EvictedDocument(string Context, string Model, bool Evicted);
 
+/// <summary>What <c>context export</c> prints.</summary>
+internal sealed record ExportedDocument(string Context, string Model, long Version, string Numerics, string Dtype, int Tokens, long Bytes, string Out);
+
 /// <summary>What <c>context delete</c> prints.</summary>
 internal sealed record DeletedDocument(string Context, string Model, bool Deleted);

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Buffers.Binary;
 using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
@@ -13,9 +12,6 @@ public static class ChunkHeader
 {
     /// <summary>The hexadecimal digits of a checksum.</summary>
     public const int ChecksumLength = 32;
-
-    private const int LengthPrefix = sizeof(long);
-    private const int Alignment = 64;
 
     private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -42,12 +38,7 @@ public static class ChunkHeader
             writer.WriteEndObject();
         }
 
-        var length = (LengthPrefix + json.WrittenCount + Alignment - 1) / Alignment * Alignment;
-        var header = new byte[length];
-        BinaryPrimitives.WriteInt64LittleEndian(header, length - LengthPrefix);
-        json.WrittenSpan.CopyTo(header.AsSpan(LengthPrefix));
-        header.AsSpan(LengthPrefix + json.WrittenCount).Fill((byte)' ');
-        return header;
+        return SafetensorsEntries.Frame(json.WrittenSpan);
     }
 
     /// <summary>Gets the checksum that a header states, or <see langword="null"/> where anything else in it differs from what is expected.</summary>
@@ -88,29 +79,11 @@ public static class ChunkHeader
         {
             foreach (var part in (ReadOnlySpan<string>)["key", "value"])
             {
-                WriteTensor(writer, $"layers.{layer}.{part}", shape.SafetensorsDtype, [shape.KvHeads, tokens, shape.HeadDim], offset, length);
+                SafetensorsEntries.Write(writer, $"layers.{layer}.{part}", shape.SafetensorsDtype, [shape.KvHeads, tokens, shape.HeadDim], offset, length);
                 offset += length;
             }
         }
 
-        WriteTensor(writer, "tokens", "I32", [tokens], offset, (long)sizeof(int) * tokens);
-    }
-
-    private static void WriteTensor(Utf8JsonWriter writer, string name, string dtype, ReadOnlySpan<int> dimensions, long offset, long length)
-    {
-        writer.WriteStartObject(name);
-        writer.WriteString("dtype", dtype);
-        writer.WriteStartArray("shape");
-        foreach (var dimension in dimensions)
-        {
-            writer.WriteNumberValue(dimension);
-        }
-
-        writer.WriteEndArray();
-        writer.WriteStartArray("data_offsets");
-        writer.WriteNumberValue(offset);
-        writer.WriteNumberValue(offset + length);
-        writer.WriteEndArray();
-        writer.WriteEndObject();
+        SafetensorsEntries.Write(writer, "tokens", "I32", [tokens], offset, (long)sizeof(int) * tokens);
     }
 }
