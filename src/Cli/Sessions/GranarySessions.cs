@@ -17,6 +17,6 @@ internal sealed class GranarySessions : IGranarySessions
         GranaryHost.RunAsync(settings.Configuration, logging, ready, cancellationToken);
 
     /// <inheritdoc/>
-    public Task<int> RunSelfAsync(IReadOnlyList<string> arguments, Action<string> error, CancellationToken cancellationToken) =>
-        SelfProcess.RunAsync(arguments, error, cancellationToken);
+    public Task<int> RunSelfAsync(IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment, Action<string> error, CancellationToken cancellationToken) =>
+        SelfProcess.RunAsync(arguments, environment, error, cancellationToken);
 }

@@ -23,8 +23,9 @@ internal interface IGranarySessions
 
     /// <summary>Runs this command in another process, its standard error passed on.</summary>
     /// <param name="arguments">The arguments.</param>
+    /// <param name="environment">Variables that it has beside this process's.</param>
     /// <param name="error">Gets the lines of its standard error.</param>
     /// <param name="cancellationToken">Kills it.</param>
     /// <returns>Its exit code.</returns>
-    Task<int> RunSelfAsync(IReadOnlyList<string> arguments, Action<string> error, CancellationToken cancellationToken);
+    Task<int> RunSelfAsync(IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment, Action<string> error, CancellationToken cancellationToken);
 }

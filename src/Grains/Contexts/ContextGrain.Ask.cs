@@ -74,7 +74,7 @@ internal sealed partial class ContextGrain
             {
                 var grant = request.Plan == PlanChoice.Recompute
                     ? await ComputePrivatelyAsync(await ChainOfAsync(manifest, cancellationToken), tailBytes, isPrivate: true, request.Batch, "recompute was asked for", cancellationToken)
-                    : await GrantAsync(manifest, tailBytes, request.Batch, cancellationToken);
+                    : await GrantAsync(manifest, tailBytes, request.Plan, request.Batch, cancellationToken);
                 return (manifest, newTokens, grant);
             }
             catch (GranaryException e) when (e.Code == ErrorCodes.ContextConflict && HasGrown(manifest))
@@ -138,7 +138,7 @@ internal sealed partial class ContextGrain
         TokenLimits.NewTokens(manifest.TokenIds.Length, longest - 1, new GenerationOptions { MaxNewTokens = 1 }, Model);
         var lastPageTokens = manifest.TokenIds.Length - ((manifest.TokenIds.Length - 1) / layout.PageSize * layout.PageSize); // computed once more, beside the page
         using var grant = await GrantAsync(
-            manifest, layout.BytesPerToken * (lastPageTokens + continuations.Sum(static ids => (long)ids.Length)), batch: false, cancellationToken);
+            manifest, layout.BytesPerToken * (lastPageTokens + continuations.Sum(static ids => (long)ids.Length)), PlanChoice.Auto, batch: false, cancellationToken);
         var tails = new List<KvTail>(continuations.Count);
         double[][] scores;
         try

@@ -15,7 +15,7 @@ internal sealed partial class ContextGrain
     private const int MostAdmissionAttempts = 16;
 
     // Nothing is held while bytes are waited for, and a restore starts only with its bytes in hand: two asks cannot wait for each other (invariant 10).
-    private async Task<PageGrant> GrantAsync(ContextManifest manifest, long tailBytes, bool batch, CancellationToken cancellationToken)
+    private async Task<PageGrant> GrantAsync(ContextManifest manifest, long tailBytes, PlanChoice plan, bool batch, CancellationToken cancellationToken)
     {
         var pageBytes = Model.Loaded.Layout.BytesPerToken * manifest.TokenIds.Length;
         FillOutcome? joined = null;
@@ -36,7 +36,7 @@ internal sealed partial class ContextGrain
                 var tail = await registry.Budget.AdmitAsync(tailBytes, batch, cancellationToken);
                 if (IsCurrent(manifest) && _lease?.TryRead() is { } reader)
                 {
-                    return joined is null ? PageGrant.Resident(reader, tail, manifest.TokenIds.Length) : Restored(reader, tail, joined);
+                    return joined is null ? PageGrant.Resident(reader, tail, manifest.TokenIds.Length) : PageGrant.Of(reader, tail, joined, joined.Reason);
                 }
 
                 tail.Dispose();
@@ -58,7 +58,7 @@ internal sealed partial class ContextGrain
                 {
                     var reservation = forPages.Take(pageBytes);
                     _restore = SharedTransition<int, FillOutcome>.Start(
-                        (transition, stopping) => RestoreAsync(transition, manifest, chain, reservation, batch, stopping), _stopping.Token);
+                        (transition, stopping) => RestoreAsync(transition, manifest, chain, reservation, plan, batch, stopping), _stopping.Token);
                 }
 
                 forPages.Dispose(); // the restore that runs has its own
@@ -66,7 +66,7 @@ internal sealed partial class ContextGrain
                 var (outcome, taken) = await _restore.JoinAsync(outcome => (outcome, IsCurrent(manifest) ? _lease?.TryRead() : null), cancellationToken);
                 if (taken is not null)
                 {
-                    return Restored(taken, both, outcome);
+                    return PageGrant.Of(taken, both, outcome, outcome.Reason);
                 }
 
                 RequireCurrent(manifest);
@@ -85,14 +85,6 @@ internal sealed partial class ContextGrain
             $"'{Key}' was reclaimed {MostAdmissionAttempts} times before it could be read: more contexts are asked at once than the budget of {registry.Budget.TotalBytes} bytes holds.",
             "Ask fewer contexts at once, or raise Granary:Residency:BudgetBytes.");
     }
-
-    private static PageGrant Restored(LeaseReader reader, KvReservation tail, FillOutcome outcome) =>
-        PageGrant.Of(reader, tail, outcome, outcome.Decision switch
-        {
-            "resident" => "every page is in device memory",
-            "load" => "every page is stored, and stored pages are loaded",
-            _ => "missing pages are recomputed",
-        });
 
     // An ask answers for the version that it was checked against, or not at all.
     private void RequireCurrent(ContextManifest manifest)
@@ -115,7 +107,7 @@ internal sealed partial class ContextGrain
     }
 
     private async Task<FillOutcome> RestoreAsync(
-        SharedTransition<int, FillOutcome> transition, ContextManifest manifest, ChunkIdentity[] chain, KvReservation reservation, bool batch, CancellationToken stopping)
+        SharedTransition<int, FillOutcome> transition, ContextManifest manifest, ChunkIdentity[] chain, KvReservation reservation, PlanChoice plan, bool batch, CancellationToken stopping)
     {
         using var bytes = reservation;
         var lease = registry.Open(activation, reclaimFirst: false);
@@ -132,6 +124,7 @@ internal sealed partial class ContextGrain
                     Chain = chain,
                     Checksums = checksums ?? [],
                     Reservation = bytes,
+                    Plan = plan,
                     Persist = true,
                     ExpectStored = manifest.State == ManifestStates.Stored && checksums is not null,
                     Batch = batch,
@@ -183,7 +176,7 @@ internal sealed partial class ContextGrain
                     cancellationToken);
                 return isPrivate
                     ? PageGrant.Of(reader, both, outcome, reason) with { Decision = "none" }
-                    : PageGrant.Of(reader, both, outcome, "resident and stored pages are used, the others computed");
+                    : PageGrant.Of(reader, both, outcome, outcome.Reason);
             }
             catch
             {

@@ -1,3 +1,4 @@
+using Granary.Contexts;
 using Granary.Grains.Models;
 using Granary.Inference.Pages;
 using Granary.Models;
@@ -29,6 +30,9 @@ internal sealed record FillRequest
     /// <summary>Gets whether every page is expected in the store, so that a missing one is a fault and the next is looked for all the same.</summary>
     public bool ExpectStored { get; init; }
 
+    /// <summary>Gets whether stored pages are loaded in any case, or where that is quicker.</summary>
+    public PlanChoice Plan { get; init; }
+
     /// <summary>Gets whether pages that the store lacks are written to it.</summary>
     public bool Persist { get; init; }
 
@@ -47,6 +51,12 @@ internal sealed class FillOutcome
 
     /// <summary>Gets or sets the tokens of pages that were computed.</summary>
     public int RecomputedTokens { get; set; }
+
+    /// <summary>Gets or sets how many of these were looked for in the store, and not found or refused.</summary>
+    public int MissingTokens { get; set; }
+
+    /// <summary>Gets or sets what was decided, expected and measured.</summary>
+    public string Reason { get; set; } = "";
 
     /// <summary>Gets or sets the engine's time for the computed pages.</summary>
     public TimeSpan PrefillTime { get; set; }

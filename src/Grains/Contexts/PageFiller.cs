@@ -1,3 +1,4 @@
+using Granary.Grains.Planning;
 using Granary.Grains.Residency;
 using Granary.Grains.Telemetry;
 using Granary.Inference.Pages;
@@ -9,8 +10,9 @@ using Microsoft.Extensions.Options;
 namespace Granary.Grains.Contexts;
 
 /// <summary>Fills a lease page by page: a page in memory is shared, a stored one is read and checked, any other is computed (DESIGN §2.2, §2.3).</summary>
-/// <remarks>The plan of this release always loads what is stored. A stored page that does not match is counted, recomputed and repaired (invariant 1).</remarks>
-internal sealed class PageFiller(KvRegistry registry, ChunkStore chunks, IOptions<ResidencyOptions> options, ILogger<PageFiller> logger)
+/// <remarks>The plan says which stored pages are loaded. A stored page that does not match is counted, recomputed and repaired (invariant 1).</remarks>
+internal sealed class PageFiller(
+    KvRegistry registry, ChunkStore chunks, PrefixPlanner planner, IOptions<ResidencyOptions> options, TimeProvider time, ILogger<PageFiller> logger)
 {
     private readonly SemaphoreSlim _writes = new(options.Value.ConcurrentWrites);
 
@@ -23,16 +25,21 @@ internal sealed class PageFiller(KvRegistry registry, ChunkStore chunks, IOption
     {
         var outcome = new FillOutcome();
         var prefix = new List<KvPage>(request.Chain.Length);
-        await using var search = new PageSearch(registry, chunks, request, logger, cancellationToken);
-        foreach (var chunk in request.Chain)
+        var plan = planner.Begin(request);
+        await using var search = new PageSearch(registry, chunks, request, plan, time, logger, cancellationToken);
+        for (var index = 0; index < request.Chain.Length; index++)
         {
+            var chunk = request.Chain[index];
             // Invariant 8: whoever comes second waits for the first, and then finds the page in the table.
             using var found = await search.NextAsync();
             var hash = chunk.Hash.ToString();
-            if (found.Source == PageSource.Nowhere)
+            if (found.Source is PageSource.Nowhere or PageSource.Unread)
             {
+                var asked = time.GetTimestamp();
                 outcome.PrefillTime += await ComputeAsync(chunk, found.Page, prefix, request, cancellationToken);
+                plan.Computed(index, time.GetElapsedTime(asked));
                 outcome.RecomputedTokens += chunk.Count;
+                outcome.MissingTokens += !request.Private && found.Source == PageSource.Nowhere ? chunk.Count : 0;
                 Instruments.PrefillTokens.Add(chunk.Count);
             }
 
@@ -43,7 +50,7 @@ internal sealed class PageFiller(KvRegistry registry, ChunkStore chunks, IOption
             prefix.Add(page);
             filled(page.Start + page.Count);
 
-            // A creation touches what it found present and learns its checksum; a restore leaves it alone.
+            // A creation touches what it found present and learns its checksum; a restore leaves it alone, as it does what it did not read.
             if (request.Persist && (found.Source == PageSource.Nowhere || !request.ExpectStored))
             {
                 outcome.Writes.Add(WriteAsync(chunk, page, found.Bad));
@@ -51,6 +58,7 @@ internal sealed class PageFiller(KvRegistry registry, ChunkStore chunks, IOption
         }
 
         lease.Complete();
+        outcome.Reason = plan.Explain(outcome.RestoredTokens, outcome.RecomputedTokens, outcome.MissingTokens);
         Instruments.QueriedTokens.Add(outcome.ResidentTokens + outcome.RestoredTokens + outcome.RecomputedTokens);
         Instruments.HitTokens.Add(outcome.ResidentTokens, Instruments.Tag("tier", "device"));
         Instruments.HitTokens.Add(outcome.RestoredTokens, Instruments.Tag("tier", "store"));

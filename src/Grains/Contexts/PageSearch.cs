@@ -1,3 +1,4 @@
+using Granary.Grains.Planning;
 using Granary.Grains.Residency;
 using Granary.Grains.Telemetry;
 using Granary.Inference.Pages;
@@ -17,34 +18,42 @@ internal sealed partial class PageSearch : IAsyncDisposable
     private readonly KvRegistry _registry;
     private readonly ChunkStore _chunks;
     private readonly FillRequest _request;
+    private readonly PrefixPlan _plan;
+    private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopping;
     private readonly Queue<Task<FoundPage>> _ahead = [];
     private int _next;
     private bool _looksInStore;
     private bool _hasFoundOne;
+    private int _reads;
+    private long _lastRead;
 
     /// <param name="registry">The pages in memory.</param>
     /// <param name="chunks">The pages in the store.</param>
     /// <param name="request">The chain, and where its pages may come from.</param>
+    /// <param name="plan">Says which stored pages are loaded, and learns how long that took.</param>
+    /// <param name="time">The clock.</param>
     /// <param name="logger">Told what the store has that cannot be trusted.</param>
     /// <param name="cancellationToken">Ends the search.</param>
-    public PageSearch(KvRegistry registry, ChunkStore chunks, FillRequest request, ILogger logger, CancellationToken cancellationToken)
+    public PageSearch(KvRegistry registry, ChunkStore chunks, FillRequest request, PrefixPlan plan, TimeProvider time, ILogger logger, CancellationToken cancellationToken)
     {
-        (_registry, _chunks, _request, _logger) = (registry, chunks, request, logger);
+        (_registry, _chunks, _request, _plan, _time, _logger) = (registry, chunks, request, plan, time, logger);
         _stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _looksInStore = !request.Private;
     }
 
     // Where nobody says that pages are stored, one look says whether more are worth it.
-    private int Width => _looksInStore && (_request.ExpectStored || _hasFoundOne) ? MostAhead : 1;
+    private int Width => _looksInStore && IsSure ? MostAhead : 1;
+
+    private bool IsSure => _request.ExpectStored || _hasFoundOne;
 
     /// <summary>Finds the next page, or gives the memory to compute it into. The caller has the turn at it until it disposes it.</summary>
     public async Task<FoundPage> NextAsync()
     {
         while (_next < _request.Chain.Length && _ahead.Count < Width)
         {
-            _ahead.Enqueue(FindAsync(_request.Chain[_next++]));
+            _ahead.Enqueue(FindAsync(_next++));
         }
 
         var found = await _ahead.Dequeue();
@@ -75,8 +84,9 @@ internal sealed partial class PageSearch : IAsyncDisposable
         _stopping.Dispose();
     }
 
-    private async Task<FoundPage> FindAsync(ChunkIdentity chunk)
+    private async Task<FoundPage> FindAsync(int index)
     {
+        var chunk = _request.Chain[index];
         if (_request.Private)
         {
             return new FoundPage(null, Allocate(chunk), PageSource.Nowhere, null);
@@ -93,7 +103,12 @@ internal sealed partial class PageSearch : IAsyncDisposable
             var page = Allocate(chunk);
             try
             {
-                var (isThere, bad) = _looksInStore ? await TryLoadAsync(chunk, page) : default;
+                if (_looksInStore && !Loads(index))
+                {
+                    return new FoundPage(turn, page, PageSource.Unread, null);
+                }
+
+                var (isThere, bad) = _looksInStore ? await TryLoadAsync(index, page) : default;
                 return new FoundPage(turn, page, isThere ? PageSource.Store : PageSource.Nowhere, bad);
             }
             catch
@@ -109,16 +124,25 @@ internal sealed partial class PageSearch : IAsyncDisposable
         }
     }
 
+    // A creation has to know what is stored in any case.
+    private bool Loads(int index) => IsSure || _request.Persist ? _plan.Loads(index) : _plan.Looks(index);
+
     private KvPage Allocate(ChunkIdentity chunk) => KvPage.Allocate(_request.Model.Loaded.Layout, chunk.Start, chunk.Count, _request.Reservation);
 
     // Returns whether the page was read, and the version of a bad chunk.
-    private async Task<(bool IsThere, ObjectVersion? Bad)> TryLoadAsync(ChunkIdentity chunk, KvPage page)
+    private async Task<(bool IsThere, ObjectVersion? Bad)> TryLoadAsync(int index, KvPage page)
     {
+        var chunk = _request.Chain[index];
+        var (started, isFirst) = (_time.GetTimestamp(), _reads == 0);
+        _reads++;
         try
         {
             var read = await _chunks.ReadAsync(chunk, _request.Checksums.GetValueOrDefault(chunk.Hash.ToString()), page.Memory, _stopping.Token);
             if (read.Fault is not { } fault)
             {
+                var ended = _time.GetTimestamp();
+                _plan.Loaded(index, isFirst, _time.GetElapsedTime(Math.Max(started, _lastRead), ended));
+                _lastRead = ended;
                 Instruments.RestoreBytes.Add(page.Bytes);
                 return (true, null);
             }
@@ -139,6 +163,10 @@ internal sealed partial class PageSearch : IAsyncDisposable
             _looksInStore = false;
             return (false, null);
         }
+        finally
+        {
+            _reads--;
+        }
     }
 
     private static partial class Log
@@ -154,6 +182,9 @@ internal enum PageSource
     /// <summary>It must be computed.</summary>
     Nowhere,
 
+    /// <summary>It may be stored; computing it is quicker.</summary>
+    Unread,
+
     /// <summary>In memory, shared with whoever else holds it.</summary>
     Memory,
 
@@ -163,7 +194,7 @@ internal enum PageSource
 
 /// <summary>What a search found, and the turn at that page: nobody else makes it meanwhile.</summary>
 /// <param name="turn">The turn; <see langword="null"/> for a private page.</param>
-/// <param name="page">The page, a reference of it; still to be computed where it was found nowhere.</param>
+/// <param name="page">The page, a reference of it; still to be computed where it was found nowhere, or not read.</param>
 /// <param name="source">Where it was.</param>
 /// <param name="bad">The version of the chunk that failed its checks, to be repaired.</param>
 internal sealed class FoundPage(IDisposable? turn, KvPage page, PageSource source, ObjectVersion? bad) : IDisposable

@@ -3,6 +3,7 @@ using Granary.Grains.Datasets;
 using Granary.Grains.Models;
 using Granary.Grains.Persistence;
 using Granary.Grains.Placement;
+using Granary.Grains.Planning;
 using Granary.Grains.Residency;
 using Granary.Inference.Engine;
 using Granary.Storage.Chunks;
@@ -37,6 +38,8 @@ public static class GranaryGrainsExtensions
         services.AddSingleton(new ModelSpecStore(store));
         services.AddOptions<ResidencyOptions>().BindConfiguration("Granary:Residency").ValidateOnStart();
         services.AddSingleton<IValidateOptions<ResidencyOptions>, ResidencyOptionsValidator>();
+        services.AddOptions<PlanOptions>().BindConfiguration("Granary:Plan").ValidateOnStart();
+        services.AddSingleton<IValidateOptions<PlanOptions>, PlanOptionsValidator>();
         services.AddOptions<ModelsOptions>().BindConfiguration("Granary:Models").ValidateOnStart();
         services.AddSingleton<IValidateOptions<ModelsOptions>, ModelsOptionsValidator>();
         services.AddOptions<EngineOptions>().BindConfiguration("Granary:Engine");
@@ -45,9 +48,16 @@ public static class GranaryGrainsExtensions
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILogger<DeviceEngine>>()));
         services.TryAddSingleton(new ModelLoadOptions());
-        services.AddSingleton<SiloModels>();
+        services.AddSingleton(static provider => new SiloModels(
+            provider.GetRequiredService<DeviceEngine>(),
+            provider.GetRequiredService<ModelSpecStore>(),
+            provider.GetRequiredService<ModelLoadOptions>(),
+            provider.GetRequiredService<PrefixPlanner>(),
+            provider.GetRequiredService<ILogger<SiloModels>>()));
         services.AddSingleton<KvRegistry>();
         services.AddSingleton<ResidentContexts>();
+        services.AddSingleton(provider => new ChunkProbe(store, provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<PrefixPlanner>();
         services.AddSingleton<PageFiller>();
         services.AddSingleton<DatasetItemStore>();
         services.AddSingleton<SiloInventory>();

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using Granary.Errors;
 using Granary.Grains.Errors;
+using Granary.Grains.Planning;
 using Granary.Inference.Engine;
 using Granary.Inference.Pages;
 using Granary.Naming;
@@ -18,18 +19,21 @@ public sealed partial class SiloModels
     private readonly DeviceEngine _engine;
     private readonly ModelSpecStore _specs;
     private readonly ModelLoadOptions _defaults;
+    private readonly PrefixPlanner _planner;
     private readonly ILogger<SiloModels> _logger;
 
     /// <summary>Creates an empty set.</summary>
     /// <param name="engine">The device's engine.</param>
     /// <param name="specs">What model ids name in the store.</param>
     /// <param name="defaults">How models are loaded; each has a dtype of its own.</param>
+    /// <param name="planner">Learns how fast store and engine are.</param>
     /// <param name="logger">The log.</param>
-    public SiloModels(DeviceEngine engine, ModelSpecStore specs, ModelLoadOptions defaults, ILogger<SiloModels> logger)
+    internal SiloModels(DeviceEngine engine, ModelSpecStore specs, ModelLoadOptions defaults, PrefixPlanner planner, ILogger<SiloModels> logger)
     {
         _engine = engine;
         _specs = specs;
         _defaults = defaults;
+        _planner = planner;
         _logger = logger;
     }
 
@@ -66,7 +70,10 @@ public sealed partial class SiloModels
             }
 
             var loaded = await _engine.LoadAsync(folder, modelId, _defaults with { Dtype = kvDtype }, cancellationToken);
-            _served[modelId] = new ServedModel(loaded, await EnterAsync(loaded, modelId, dtype, cancellationToken));
+            var model = new ServedModel(loaded, await EnterAsync(loaded, modelId, dtype, cancellationToken));
+            _planner.ProbeStore();
+            await _planner.ProbePrefillAsync(model, cancellationToken);
+            _served[modelId] = model;
             Changed?.Invoke();
             if (!loaded.Numerics.Exact)
             {

@@ -1,4 +1,5 @@
 using Granary.Inference.Engine;
+using Granary.Inference.Shapes;
 
 namespace Granary.Inference.Benchmarks;
 

@@ -2,6 +2,7 @@ using Granary.Inference.Checkpoints;
 using Granary.Inference.Generation;
 using Granary.Inference.Models;
 using Granary.Inference.Pages;
+using Granary.Inference.Shapes;
 using Granary.Inference.Tokenizers;
 
 namespace Granary.Inference.Engine;
@@ -68,6 +69,11 @@ public sealed class LoadedModel
     /// <summary>Gets how long the self-test took, a part of <see cref="LoadTime"/>.</summary>
     /// <value><see langword="null"/> where a verdict was kept from an earlier load of these weights under this numerics id, so that nothing was tested.</value>
     public TimeSpan? SelfTestTime { get; private set; }
+
+    /// <summary>Gets the floating-point operations that compute some tokens' KV over the tokens before them; a multiplication and an addition are two.</summary>
+    /// <param name="start">The position of the first.</param>
+    /// <param name="count">How many.</param>
+    public double PrefillOperations(int start, int count) => WorkFloor.PrefillFlops(Config, start + count) - WorkFloor.PrefillFlops(Config, start);
 
     /// <summary>Computes one page over the complete pages before it, in one step.</summary>
     /// <param name="prefix">The pages before, complete and in order; the caller holds references.</param>

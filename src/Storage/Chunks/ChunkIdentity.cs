@@ -3,6 +3,9 @@ namespace Granary.Storage.Chunks;
 /// <summary>All that a reader expects of a chunk, known before any byte of it is read.</summary>
 public sealed record ChunkIdentity
 {
+    /// <summary>What the keys of all chunks start with.</summary>
+    internal const string AllPrefix = "chunks/";
+
     private const int FingerprintDigits = 16;
     private const int NumericsDigits = 8;
     private const string Extension = ".safetensors";
@@ -48,7 +51,7 @@ public sealed record ChunkIdentity
         $"{PrefixOf(tenant)}{First(fingerprint, FingerprintDigits)}/{First(numerics, NumericsDigits)}/{hash[..2]}/{hash}{Extension}";
 
     /// <summary>Gets what the keys of a tenant's chunks start with.</summary>
-    internal static string PrefixOf(string tenant) => $"chunks/{tenant}/";
+    internal static string PrefixOf(string tenant) => $"{AllPrefix}{tenant}/";
 
     /// <summary>Gets the hash that a chunk's key names, or <see langword="null"/> where it is no chunk's key.</summary>
     internal static ChunkHash? HashOf(string key) =>

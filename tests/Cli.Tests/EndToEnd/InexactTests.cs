@@ -140,7 +140,7 @@ public sealed class InexactTests : IDisposable
 
         public Task ServeAsync(Settings settings, Action<ILoggingBuilder> logging, Action<string> ready, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public async Task<int> RunSelfAsync(IReadOnlyList<string> arguments, Action<string> error, CancellationToken cancellationToken)
+        public async Task<int> RunSelfAsync(IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment, Action<string> error, CancellationToken cancellationToken)
         {
             var run = await InexactTests.RunAsync(place, this, [.. arguments.Where(static argument => !argument.StartsWith("--store", StringComparison.Ordinal))]);
             foreach (var line in run.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries))
@@ -163,6 +163,7 @@ public sealed class InexactTests : IDisposable
         {
             var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
             builder.Services.AddSingleton(UnsteadyModel.Options(place.Folder, always));
+            builder.Configuration["Granary:Plan:Default"] = "load";
             builder.AddGranaryEmbedded(new GranaryOptions { Store = place.Store, Engine = { Threads = 1 } });
             var host = builder.Build();
             await host.StartAsync(TestContext.Current.CancellationToken);
@@ -180,7 +181,7 @@ public sealed class InexactTests : IDisposable
 
         public Task ServeAsync(Settings settings, Action<ILoggingBuilder> logging, Action<string> ready, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public Task<int> RunSelfAsync(IReadOnlyList<string> arguments, Action<string> error, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task<int> RunSelfAsync(IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment, Action<string> error, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public async ValueTask DisposeAsync()
         {

@@ -43,8 +43,8 @@ public sealed class SharedSilo : IAsyncDisposable
         public Task ServeAsync(Settings settings, Action<ILoggingBuilder> logging, Action<string> ready, CancellationToken cancellationToken) =>
             _real.ServeAsync(settings, logging, ready, cancellationToken);
 
-        public Task<int> RunSelfAsync(IReadOnlyList<string> arguments, Action<string> error, CancellationToken cancellationToken) =>
-            _real.RunSelfAsync(arguments, error, cancellationToken);
+        public Task<int> RunSelfAsync(IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment, Action<string> error, CancellationToken cancellationToken) =>
+            _real.RunSelfAsync(arguments, environment, error, cancellationToken);
 
         public async ValueTask DisposeAsync()
         {

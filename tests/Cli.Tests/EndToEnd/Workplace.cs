@@ -5,8 +5,9 @@ namespace Granary.Cli.Tests.EndToEnd;
 /// <summary>A temporary folder with a store, and the goldens that Hugging Face made.</summary>
 public sealed class Workplace : IDisposable
 {
-    // One thread: where tests share the cores, libtorch's threads wait for each other more than they compute.
-    public Workplace() => Write("appsettings.json", """{"Granary":{"Engine":{"Threads":1}}}""");
+    // One thread: where tests share the cores, libtorch's threads wait for each other more than they compute. Stored pages are loaded: which way an answer came
+    // must not depend on the machine.
+    public Workplace() => Write("appsettings.json", """{"Granary":{"Engine":{"Threads":1},"Plan":{"Default":"load"}}}""");
 
     /// <summary>Gets the folder, which is also the command's working folder.</summary>
     public string Folder { get; } = Directory.CreateTempSubdirectory("granary-e2e-").FullName;

@@ -74,7 +74,7 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
         return Task.CompletedTask;
     }
 
-    public Task<int> RunSelfAsync(IReadOnlyList<string> arguments, Action<string> error, CancellationToken cancellationToken) => Task.FromResult(0);
+    public Task<int> RunSelfAsync(IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment, Action<string> error, CancellationToken cancellationToken) => Task.FromResult(0);
 
     public Task LoadModelAsync(string modelId, string folder, string dtype, CancellationToken cancellationToken)
     {

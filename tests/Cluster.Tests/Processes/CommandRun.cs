@@ -10,7 +10,11 @@ internal sealed record CommandRun(string Command, int ExitCode, IReadOnlyList<st
 
     /// <summary>Gets what every process of these tests is started with.</summary>
     /// <remarks>One thread: two processes whose OpenMP threads spin on two cores slow each other twentyfold; no bit depends on it.</remarks>
-    public static IReadOnlyDictionary<string, string?> Environment { get; } = new Dictionary<string, string?> { ["Granary__Engine__Threads"] = "1" };
+    public static IReadOnlyDictionary<string, string?> Environment { get; } = new Dictionary<string, string?>
+    {
+        ["Granary__Engine__Threads"] = "1",
+        ["Granary__Plan__Default"] = "load", // the sample's contexts are computed about as quickly: which way an answer came must not depend on the machine
+    };
 
     /// <summary>Gets the command's result: the last line of standard output.</summary>
     public JsonElement Result => JsonDocument.Parse(Output is [.., var last] ? last : throw new InvalidOperationException($"{this} It wrote no result.")).RootElement;

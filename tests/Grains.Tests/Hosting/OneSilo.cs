@@ -1,6 +1,7 @@
 using Granary.Contexts;
 using Granary.Grains.Hosting;
 using Granary.Grains.Models;
+using Granary.Grains.Planning;
 using Granary.Grains.Residency;
 using Granary.Inference.Engine;
 using Granary.Storage.Objects;
@@ -30,6 +31,9 @@ public class OneSilo : IAsyncLifetime
     /// <summary>Gets what the sample model runs in.</summary>
     protected virtual string Dtype => "float32";
 
+    /// <summary>Gets how asks are planned. The sample's contexts are computed about as quickly as they are loaded: which way an answer came must not depend on the machine.</summary>
+    protected virtual string Plan => "load";
+
     /// <summary>Gets how models are loaded.</summary>
     private protected virtual ModelLoadOptions Loading { get; } = new();
 
@@ -38,6 +42,9 @@ public class OneSilo : IAsyncLifetime
     internal KvRegistry Registry => Services.GetRequiredService<KvRegistry>();
 
     private IServiceProvider Services => _cluster!.GetSiloServiceProvider(_cluster.Silos[0].SiloAddress);
+
+    private protected T Service<T>()
+        where T : notnull => Services.GetRequiredService<T>();
 
     public virtual async ValueTask InitializeAsync()
     {
@@ -52,6 +59,7 @@ public class OneSilo : IAsyncLifetime
             silo.Services.AddSingleton(Loading);
             silo.AddGranaryGrains(Store);
             silo.Services.Configure<ResidencyOptions>(options => options.BudgetBytes = BudgetBytes);
+            silo.Services.Configure<PlanOptions>(options => options.Default = Plan);
         });
         _cluster = builder.Build();
         await _cluster.DeployAsync();

@@ -1,13 +1,17 @@
 using Granary.Errors;
 using Granary.Grains.Models;
+using Granary.Grains.Planning;
+using Granary.Grains.Residency;
 using Granary.Grains.Tests.Hosting;
 using Granary.Inference.Engine;
 using Granary.Inference.Tests.Engine;
+using Granary.Storage.Chunks;
 using Granary.Storage.Objects;
 using Granary.Storage.Specs;
 using Granary.Testing;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 
 namespace Granary.Grains.Tests.Models;
 
@@ -47,10 +51,11 @@ public sealed class SiloModelsTests : IDisposable
         var cancellationToken = TestContext.Current.CancellationToken;
         var specs = new ModelSpecStore(new InMemoryObjectStore(TimeProvider.System));
         await using var engine = new DeviceEngine(new EngineOptions { Threads = 1 }, TimeProvider.System, NullLogger.Instance);
-        var first = new SiloModels(engine, specs, new ModelLoadOptions(), NullLogger<SiloModels>.Instance);
+        await using var planner = Planner();
+        var first = new SiloModels(engine, specs, new ModelLoadOptions(), planner, NullLogger<SiloModels>.Instance);
         await first.LoadAsync("taken", SampleModel, "float32", cancellationToken);
         var mapped = Mappings();
-        var second = new SiloModels(engine, specs, new ModelLoadOptions(), NullLogger<SiloModels>.Instance);
+        var second = new SiloModels(engine, specs, new ModelLoadOptions(), planner, NullLogger<SiloModels>.Instance);
 
         var refused = await Assert.ThrowsAsync<GranaryException>(() => second.LoadAsync("taken", SampleModel, "bfloat16", cancellationToken));
 
@@ -59,13 +64,21 @@ public sealed class SiloModelsTests : IDisposable
         Assert.Equal(mapped, Mappings());
     }
 
+    private static PrefixPlanner Planner() => new(
+        new ChunkProbe(new InMemoryObjectStore(TimeProvider.System), TimeProvider.System),
+        new KvRegistry(Options.Create(new ResidencyOptions()), NullLogger<KvRegistry>.Instance),
+        Options.Create(new PlanOptions()),
+        TimeProvider.System,
+        NullLogger<PrefixPlanner>.Instance);
+
     private static int Mappings() => File.ReadLines("/proc/self/maps").Count(line => line.Contains(SampleModel, StringComparison.Ordinal));
 
     private static async Task<KeptLog> LoadAsync(ModelLoadOptions options)
     {
         var log = new KeptLog();
         await using var engine = new DeviceEngine(new EngineOptions { Threads = 1 }, TimeProvider.System, NullLogger.Instance);
-        var models = new SiloModels(engine, new ModelSpecStore(new InMemoryObjectStore(TimeProvider.System)), options, log);
+        await using var planner = Planner();
+        var models = new SiloModels(engine, new ModelSpecStore(new InMemoryObjectStore(TimeProvider.System)), options, planner, log);
         await models.LoadAsync(OneSilo.Model, SampleModel, "float32", TestContext.Current.CancellationToken);
         return log;
     }

@@ -81,6 +81,7 @@ public sealed class EmbeddedGranaryTests : IDisposable
     private static AskRequest Ask => new()
     {
         Prompt = TokenInput.OfText(" The miller is"),
+        Plan = PlanChoice.Load,
         Options = new GenerationOptions { MaxNewTokens = 4, IgnoreEos = true, LogProbabilities = true },
     };
 

@@ -1,7 +1,7 @@
 using Granary.Inference.Checkpoints;
 using Granary.Inference.Pages;
 
-namespace Granary.Inference.Benchmarks;
+namespace Granary.Inference.Shapes;
 
 /// <summary>What no implementation of a piece of work avoids: operations of a prefill, bytes of a decode step.</summary>
 internal static class WorkFloor

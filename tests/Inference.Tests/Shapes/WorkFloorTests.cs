@@ -1,8 +1,7 @@
-using Granary.Inference.Benchmarks;
-using Granary.Inference.Pages;
 using Granary.Inference.Shapes;
+using Granary.Inference.Pages;
 
-namespace Granary.Inference.Tests.Benchmarks;
+namespace Granary.Inference.Tests.Shapes;
 
 /// <summary>The floors of pythia-70m, by hand: 6 layers, hidden 512, 8 heads of 64, MLP 2048, vocabulary 50304.</summary>
 public sealed class WorkFloorTests

@@ -1,0 +1,102 @@
+namespace Granary.Grains.Planning;
+
+/// <summary>How fast the store gives pages to this silo, as measured lately: a wait, then bytes.</summary>
+/// <remarks>Pages that are read side by side wait together: only the first of them has the wait in its time. Thread-safe.</remarks>
+/// <param name="time">Tells how old a measurement is.</param>
+internal sealed class StoreSpeed(TimeProvider time)
+{
+    private const double LeastSeconds = 1e-6; // a clock's step: nothing takes no time
+    private readonly Lock _gate = new();
+    private double _wait;
+    private double _secondsPerByte;
+    private long? _measured;
+
+    /// <summary>Gets whether anything was measured.</summary>
+    public bool IsKnown
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _measured is not null;
+            }
+        }
+    }
+
+    /// <summary>Gets the wait before the first byte.</summary>
+    /// <value>Seconds.</value>
+    public double Wait
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _wait;
+            }
+        }
+    }
+
+    /// <summary>Gets how long ago the store was measured.</summary>
+    /// <value><see langword="null"/>: never.</value>
+    public TimeSpan? Age
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _measured is { } last ? time.GetElapsedTime(last) : null;
+            }
+        }
+    }
+
+    /// <summary>Takes over what a probe measured: what was known before is older.</summary>
+    /// <param name="wait">The wait before the first byte.</param>
+    /// <param name="bytes">What was read, above 0.</param>
+    /// <param name="reading">How long its bytes took, without the wait.</param>
+    public void Seed(TimeSpan wait, long bytes, TimeSpan reading)
+    {
+        lock (_gate)
+        {
+            (_wait, _secondsPerByte, _measured) = (Seconds(wait), Seconds(reading) / bytes, time.GetTimestamp());
+        }
+    }
+
+    /// <summary>Gets how long a read is expected to take.</summary>
+    /// <param name="bytes">How much.</param>
+    /// <param name="waits">Whether nothing else is being read.</param>
+    /// <returns>Seconds.</returns>
+    public double Expect(long bytes, bool waits)
+    {
+        lock (_gate)
+        {
+            return (waits ? _wait : 0) + (bytes * _secondsPerByte);
+        }
+    }
+
+    /// <summary>Learns from a read.</summary>
+    /// <param name="bytes">How much, above 0.</param>
+    /// <param name="waits">Whether nothing else was being read when it began.</param>
+    /// <param name="took">Its time, or where something else was being read, the time from that one's end on.</param>
+    public void Observe(long bytes, bool waits, TimeSpan took)
+    {
+        var seconds = Seconds(took);
+        lock (_gate)
+        {
+            if (_measured is null)
+            {
+                // What of it was the wait is not known yet; the next reads tell.
+                (_wait, _secondsPerByte) = waits ? (seconds / 2, seconds / 2 / bytes) : (LeastSeconds, seconds / bytes);
+            }
+            else
+            {
+                var pull = RatioMean.Pull(seconds, (waits ? _wait : 0) + (bytes * _secondsPerByte));
+                _wait *= waits ? pull : 1;
+                _secondsPerByte *= pull;
+            }
+
+            _measured = time.GetTimestamp();
+        }
+    }
+
+    private static double Seconds(TimeSpan span) => Math.Max(LeastSeconds, span.TotalSeconds);
+}
