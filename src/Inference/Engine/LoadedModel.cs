@@ -20,7 +20,7 @@ public sealed class LoadedModel
     {
         (_engine, _device, _model, ModelId) = (engine, device, options.Prepare(device.Model), modelId);
         Layout = KvLayout.Of(_model.Config, options.Dtype, options.PageSize);
-        var numerics = NumericsId.Of(engine.Device, options.Dtype, options.PageSize, _model.Rows?.InstructionSet);
+        var numerics = NumericsId.Of(engine.Device, options.Dtype, options.PageSize, _model.Rows?.InstructionSet, _model.RotaryDigest);
         var exact = new SelfTestVerdicts(options.Cache.Folder).Get(device.Source.Fingerprint, numerics, Test);
         Numerics = exact ? numerics : numerics.AsInexact();
         LoadTime = engine.Time.GetElapsedTime(started);

@@ -41,8 +41,9 @@ public sealed record NumericsId
     /// <param name="dtype">Weights, activations and KV.</param>
     /// <param name="pageSize">Tokens of a page.</param>
     /// <param name="kernels">The instruction set of our own kernels, whose activations are float32; <see langword="null"/> where libtorch does it all.</param>
+    /// <param name="rotary">The digest of the model's rotary table.</param>
     /// <param name="environment">Reads a variable of the process; its own environment where it is not given.</param>
-    internal static NumericsId Of(string device, KvDtype dtype, int pageSize, string? kernels, Func<string, string?>? environment = null)
+    internal static NumericsId Of(string device, KvDtype dtype, int pageSize, string? kernels, string rotary, Func<string, string?>? environment = null)
     {
         var parts = new SortedDictionary<string, string>(StringComparer.Ordinal)
         {
@@ -55,6 +56,7 @@ public sealed record NumericsId
             ["kv"] = dtype.Name(),
             ["libtorch"] = TorchSharp.torch.__version__,
             ["page"] = pageSize.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            ["rotary"] = rotary,
             ["weights"] = dtype.Name(),
         };
         foreach (var variable in LibraryVariables)

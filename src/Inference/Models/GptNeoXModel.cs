@@ -45,6 +45,8 @@ internal sealed class GptNeoXModel : ICausalModel
 
     public long MappedWeightBytes { get; }
 
+    public string RotaryDigest => _rotary.Digest;
+
     public IRowModel? Rows { get; }
 
     public Tensor? Run(ModelStep step)

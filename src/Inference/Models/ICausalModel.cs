@@ -17,6 +17,9 @@ internal interface ICausalModel : IDisposable
     /// <summary>Gets the bytes of those weights that are used where the file is mapped.</summary>
     long MappedWeightBytes { get; }
 
+    /// <summary>Gets a digest of what turns keys and queries by their positions, which libtorch computed: of all that a float32 or bfloat16 result is made from, the one thing that our kernels do not compute.</summary>
+    string RotaryDigest { get; }
+
     /// <summary>Gets what runs short steps of many sequences together; <see langword="null"/> where the device or dtype has nothing but <see cref="Run"/>.</summary>
     IRowModel? Rows { get; }
 

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Granary.Inference.Pages;
 using Granary.Inference.Tensors;
 using static TorchSharp.torch;
@@ -24,7 +25,11 @@ internal sealed class RotaryTable : IDisposable
         var twice = cat([angle, angle], -1);                                                                 // [window, rotary]
         _cos = twice.cos().to(dtype.ToScalarType()).MoveToOuterDisposeScope();
         _sin = twice.sin().to(dtype.ToScalarType()).MoveToOuterDisposeScope();
+        Digest = DigestOf(_cos, _sin);
     }
+
+    /// <summary>Gets 16 hexadecimal digits of SHA-256 over both tables.</summary>
+    public string Digest { get; }
 
     /// <summary>Gets how many leading channels of a head are rotated.</summary>
     public int Dimensions { get; }
@@ -55,6 +60,14 @@ internal sealed class RotaryTable : IDisposable
         }
 
         return rotated.MoveToOuterDisposeScope();
+    }
+
+    private static string DigestOf(Tensor cos, Tensor sin)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(cos.bytes); // contiguous: made by an operator of its own
+        hash.AppendData(sin.bytes);
+        return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
     }
 
     public void Dispose()

@@ -146,6 +146,8 @@ public sealed class SelfTestTests(EngineFixture engine) : IDisposable
 
         public long MappedWeightBytes => inner.MappedWeightBytes;
 
+        public string RotaryDigest => inner.RotaryDigest;
+
         public IRowModel? Rows => inner.Rows is { } rows ? new BoundedRows(rows, Check) : null;
 
         public Tensor? Run(ModelStep step)
@@ -201,6 +203,8 @@ public sealed class SelfTestTests(EngineFixture engine) : IDisposable
         public long WeightBytes => inner.WeightBytes;
 
         public long MappedWeightBytes => inner.MappedWeightBytes;
+
+        public string RotaryDigest => inner.RotaryDigest;
 
         public IRowModel? Rows { get; } = new DependentRows(inner.Rows ?? throw new InvalidOperationException("The dtype has no row kernels."), dependence);
 
@@ -267,6 +271,8 @@ public sealed class SelfTestTests(EngineFixture engine) : IDisposable
         public long WeightBytes => inner.WeightBytes;
 
         public long MappedWeightBytes => inner.MappedWeightBytes;
+
+        public string RotaryDigest => inner.RotaryDigest;
 
         public IRowModel? Rows => null;
 

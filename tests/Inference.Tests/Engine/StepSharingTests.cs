@@ -139,6 +139,8 @@ public sealed class StepSharingTests : IDisposable
 
         public long MappedWeightBytes => 0;
 
+        public string RotaryDigest => "";
+
         public Tensor? Run(ModelStep step) => throw new NotSupportedException();
 
         public void Dispose()

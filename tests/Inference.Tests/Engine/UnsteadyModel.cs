@@ -20,6 +20,8 @@ internal sealed class UnsteadyModel(ICausalModel inner, bool always) : ICausalMo
 
     public long MappedWeightBytes => inner.MappedWeightBytes;
 
+    public string RotaryDigest => inner.RotaryDigest;
+
     public IRowModel? Rows { get; } = new UnsteadyRows(inner.Rows ?? throw new InvalidOperationException("The dtype has no row kernels."), always);
 
     /// <summary>Makes options whose model is unsteady, with a cache of its own: the user's must not learn its verdict.</summary>
