@@ -124,6 +124,7 @@ internal sealed class TokenizerFile
             throw Invalid("its model has no list 'merges'");
         }
 
+        var seen = new HashSet<(string, string)>();
         foreach (var merge in merges.EnumerateArray())
         {
             var parts = merge.ValueKind switch
@@ -135,6 +136,11 @@ internal sealed class TokenizerFile
             if (parts is not [var left, var right] || !Vocabulary.ContainsKey(left) || !Vocabulary.ContainsKey(right) || !Vocabulary.ContainsKey(left + right))
             {
                 throw Invalid($"merge {Merges.Count} ({merge.GetRawText()}) is not two tokens of the vocabulary that make a third");
+            }
+
+            if (!seen.Add((left, right)))
+            {
+                throw Invalid($"merge {Merges.Count} ({merge.GetRawText()}) stands there twice");
             }
 
             Merges.Add((left, right));

@@ -40,9 +40,9 @@ internal sealed record StatedChunk(ChunkIdentity Identity, string Checksum)
                 stated = new StatedChunk(identity, checksum);
             }
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or StorageException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException or StorageException)
         {
-            // No JSON, a member of another kind, or a name that cannot be part of a key.
+            // No JSON, a member that is missing or of another kind, or a name that cannot be part of a key.
         }
 
         return stated is not null;
