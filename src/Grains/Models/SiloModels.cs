@@ -71,7 +71,7 @@ public sealed partial class SiloModels
 
             var loaded = await _engine.LoadAsync(folder, modelId, _defaults with { Dtype = kvDtype }, cancellationToken);
             var model = new ServedModel(loaded, await EnterAsync(loaded, modelId, dtype, cancellationToken));
-            _planner.ProbeStore();
+            _ = _planner.ProbeStore();
             await _planner.ProbePrefillAsync(model, cancellationToken);
             _served[modelId] = model;
             Changed?.Invoke();

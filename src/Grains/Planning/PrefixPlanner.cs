@@ -14,8 +14,8 @@ namespace Granary.Grains.Planning;
 /// <summary>Makes the plans of this silo, and keeps what they learn: how fast the store gives pages, and how fast the engine computes them.</summary>
 internal sealed partial class PrefixPlanner(ChunkProbe probe, KvRegistry registry, IOptions<PlanOptions> options, TimeProvider time, ILogger<PrefixPlanner> logger) : IAsyncDisposable
 {
-    // A store that was slow is looked at again after this; nobody waits for that.
-    private static readonly TimeSpan OldAge = TimeSpan.FromMinutes(1);
+    // A store that was too slow is looked at again after this; nobody waits for that.
+    private static readonly TimeSpan OldAge = TimeSpan.FromSeconds(15);
 
     // Rows of a step that runs as a page's do; and how long a first one may take that is run again, now that its code is compiled.
     private const int ProbeTokens = 64;
@@ -37,9 +37,9 @@ internal sealed partial class PrefixPlanner(ChunkProbe probe, KvRegistry registr
     public PrefixPlan Begin(FillRequest request)
     {
         var choice = options.Value.Resolve(request.Plan);
-        if (choice == PlanChoice.Auto && Store.Age > OldAge && !PaceOf(request.Model.Id).Loads)
+        if (choice == PlanChoice.Auto && (Store.ProbeAge is not { } age || (age > OldAge && !PaceOf(request.Model.Id).Loads)))
         {
-            ProbeStore();
+            _ = ProbeStore();
         }
 
         var pages = Array.ConvertAll(
@@ -48,14 +48,12 @@ internal sealed partial class PrefixPlanner(ChunkProbe probe, KvRegistry registr
     }
 
     /// <summary>Measures the store in the background, unless that is being done.</summary>
-    public void ProbeStore()
+    /// <returns>The measurement's end, which nobody has to wait for; it does not fail.</returns>
+    public Task ProbeStore()
     {
         lock (_gate)
         {
-            if (_probing.IsCompleted && !_isDisposed)
-            {
-                _probing = Task.Run(ProbeStoreAsync);
-            }
+            return _probing = _probing.IsCompleted && !_isDisposed ? Task.Run(ProbeStoreAsync) : _probing;
         }
     }
 

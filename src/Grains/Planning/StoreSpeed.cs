@@ -9,7 +9,8 @@ internal sealed class StoreSpeed(TimeProvider time)
     private readonly Lock _gate = new();
     private double _wait;
     private double _secondsPerByte;
-    private long? _measured;
+    private bool _isKnown;
+    private long? _probed;
 
     /// <summary>Gets whether anything was measured.</summary>
     public bool IsKnown
@@ -18,7 +19,7 @@ internal sealed class StoreSpeed(TimeProvider time)
         {
             lock (_gate)
             {
-                return _measured is not null;
+                return _isKnown;
             }
         }
     }
@@ -36,28 +37,30 @@ internal sealed class StoreSpeed(TimeProvider time)
         }
     }
 
-    /// <summary>Gets how long ago the store was measured.</summary>
+    /// <summary>Gets how long ago the store was probed.</summary>
     /// <value><see langword="null"/>: never.</value>
-    public TimeSpan? Age
+    public TimeSpan? ProbeAge
     {
         get
         {
             lock (_gate)
             {
-                return _measured is { } last ? time.GetElapsedTime(last) : null;
+                return _probed is { } last ? time.GetElapsedTime(last) : null;
             }
         }
     }
 
-    /// <summary>Takes over what a probe measured: what was known before is older.</summary>
+    /// <summary>Learns from a probe. The first replaces what is known, which came from reads through cold code and connections; a later one counts as much as all that is known.</summary>
     /// <param name="wait">The wait before the first byte.</param>
     /// <param name="bytes">What was read, above 0.</param>
     /// <param name="reading">How long its bytes took, without the wait.</param>
     public void Seed(TimeSpan wait, long bytes, TimeSpan reading)
     {
+        var (waited, perByte) = (Seconds(wait), Seconds(reading) / bytes);
         lock (_gate)
         {
-            (_wait, _secondsPerByte, _measured) = (Seconds(wait), Seconds(reading) / bytes, time.GetTimestamp());
+            (_wait, _secondsPerByte) = _probed is null ? (waited, perByte) : (Math.Sqrt(_wait * waited), Math.Sqrt(_secondsPerByte * perByte));
+            (_isKnown, _probed) = (true, time.GetTimestamp());
         }
     }
 
@@ -82,7 +85,7 @@ internal sealed class StoreSpeed(TimeProvider time)
         var seconds = Seconds(took);
         lock (_gate)
         {
-            if (_measured is null)
+            if (!_isKnown)
             {
                 // What of it was the wait is not known yet; the next reads tell.
                 (_wait, _secondsPerByte) = waits ? (seconds / 2, seconds / 2 / bytes) : (LeastSeconds, seconds / bytes);
@@ -94,7 +97,7 @@ internal sealed class StoreSpeed(TimeProvider time)
                 _secondsPerByte *= pull;
             }
 
-            _measured = time.GetTimestamp();
+            _isKnown = true;
         }
     }
 

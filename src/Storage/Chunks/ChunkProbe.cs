@@ -8,7 +8,10 @@ namespace Granary.Storage.Chunks;
 /// <param name="time">The clock.</param>
 public sealed class ChunkProbe(IObjectStore store, TimeProvider time)
 {
-    private const int MostBytes = 256 << 10;
+    // Enough for a slow line; what comes quickly is read on, for a short read says little of a long one.
+    private const int FirstBytes = 256 << 10;
+    private const int MostBytes = 4 << 20;
+    private static readonly TimeSpan Quick = TimeSpan.FromMilliseconds(20);
 
     // Of a read, its bytes take at least this: the wait before it may have been longer than its own.
     private const double LeastShare = 0.05;
@@ -22,7 +25,7 @@ public sealed class ChunkProbe(IObjectStore store, TimeProvider time)
         await foreach (var chunk in store.ListAsync(ChunkIdentity.AllPrefix, cancellationToken).ConfigureAwait(false))
         {
             // The first opens the connection.
-            var buffer = new byte[Math.Min(MostBytes, chunk.Length)];
+            var buffer = new byte[Math.Min(FirstBytes, chunk.Length)];
             if (buffer.Length == 0 || await store.HeadAsync(chunk.Key, cancellationToken).ConfigureAwait(false) is null)
             {
                 continue;
@@ -35,24 +38,39 @@ public sealed class ChunkProbe(IObjectStore store, TimeProvider time)
             }
 
             var roundTrip = time.GetElapsedTime(started);
-            try
+            if (await TimeReadAsync(chunk.Key, buffer, cancellationToken).ConfigureAwait(false) is not { } read)
             {
-                if (await store.ReadAsync(chunk.Key, 0, buffer, cancellationToken).ConfigureAwait(false) is null)
-                {
-                    continue;
-                }
-            }
-            catch (EndOfStreamException)
-            {
-                continue; // replaced by a shorter one meanwhile
+                continue;
             }
 
-            var read = time.GetElapsedTime(started) - roundTrip;
+            if (read < Quick && chunk.Length > buffer.Length)
+            {
+                var longer = new byte[Math.Min(MostBytes, chunk.Length)];
+                if (await TimeReadAsync(chunk.Key, longer, cancellationToken).ConfigureAwait(false) is { } second)
+                {
+                    (buffer, read) = (longer, second);
+                }
+            }
+
             var reading = TimeSpan.FromTicks((long)Math.Max((read - roundTrip).Ticks, read.Ticks * LeastShare));
             return new(2 * roundTrip, buffer.Length, reading); // a chunk is read in two round trips: its length, then its bytes
         }
 
         return null;
+    }
+
+    // None where the chunk is gone, or was replaced by a shorter one.
+    private async Task<TimeSpan?> TimeReadAsync(string key, byte[] buffer, CancellationToken cancellationToken)
+    {
+        var started = time.GetTimestamp();
+        try
+        {
+            return await store.ReadAsync(key, 0, buffer, cancellationToken).ConfigureAwait(false) is null ? null : time.GetElapsedTime(started);
+        }
+        catch (EndOfStreamException)
+        {
+            return null;
+        }
     }
 }
 

@@ -1,5 +1,4 @@
 using Granary.Contexts;
-using Granary.Grains.Tests.Contexts;
 using Granary.Grains.Tests.Hosting;
 
 namespace Granary.Grains.Tests.Planning;
@@ -21,7 +20,7 @@ public sealed class PlannedAskTests(PlanningSilo silo) : IClassFixture<PlanningS
         await OneSilo.CreateAsync(context, TokenInput.OfTokens(OneSilo.Ids(600, 1)));
         var resident = await OneSilo.EndAsync(context.AskAsync(Question));
         await context.EvictAsync();
-        Know(TimeSpan.FromHours(1));
+        await KnowAsync(TimeSpan.FromHours(1));
         var calls = silo.ChunkCalls;
 
         var answer = await OneSilo.EndAsync(context.AskAsync(Question));
@@ -39,7 +38,7 @@ public sealed class PlannedAskTests(PlanningSilo silo) : IClassFixture<PlanningS
         var context = silo.Context("forced");
         await OneSilo.CreateAsync(context, TokenInput.OfTokens(OneSilo.Ids(300, 2)));
         await context.EvictAsync();
-        Know(TimeSpan.FromHours(1));
+        await KnowAsync(TimeSpan.FromHours(1));
 
         var answer = await OneSilo.EndAsync(context.AskAsync(Question with { Plan = PlanChoice.Load }));
 
@@ -54,7 +53,7 @@ public sealed class PlannedAskTests(PlanningSilo silo) : IClassFixture<PlanningS
         await OneSilo.CreateAsync(context, TokenInput.OfTokens(OneSilo.Ids(600, 3)));
         var resident = await OneSilo.EndAsync(context.AskAsync(Question));
         await context.EvictAsync();
-        Know(TimeSpan.FromTicks(1));
+        await KnowAsync(TimeSpan.FromTicks(1));
 
         var answer = await OneSilo.EndAsync(context.AskAsync(Question));
 
@@ -66,7 +65,7 @@ public sealed class PlannedAskTests(PlanningSilo silo) : IClassFixture<PlanningS
     public async Task GenerateAsync_ALookCostsMoreThanItMaySave_AsksTheStoreForNothing()
     {
         var ids = OneSilo.Ids(300, 4);
-        Know(TimeSpan.FromHours(1));
+        await KnowAsync(TimeSpan.FromHours(1));
         var calls = silo.ChunkCalls;
 
         var answer = await OneSilo.EndAsync(silo.Nameless().GenerateAsync(
@@ -77,16 +76,15 @@ public sealed class PlannedAskTests(PlanningSilo silo) : IClassFixture<PlanningS
     }
 
     [Fact]
-    public async Task AskAsync_StoreWasSlowAndIsMeasuredAgain_LoadsFromThenOn()
+    public async Task ProbeStore_StoreWasSlow_MeetsWhatItIsNowHalfWay()
     {
         var context = silo.Context("again");
         await OneSilo.CreateAsync(context, TokenInput.OfTokens(OneSilo.Ids(300, 5)));
-        Know(TimeSpan.FromHours(1));
+        await KnowAsync(TimeSpan.FromHours(1));
 
-        silo.Planner.ProbeStore();
-        await Wait.UntilAsync(() => silo.Planner.Store.Wait < 60, "the probe did not end");
+        await silo.Planner.ProbeStore();
 
-        Assert.InRange(silo.Planner.Store.Wait, 0, 1); // of a store in memory
+        Assert.InRange(silo.Planner.Store.Wait, 0, 10); // half of the way, by ratio, to that of a store in memory
         Assert.True(silo.Planner.PaceOf(OneSilo.Model).Prefill.IsKnown); // since the model was loaded
     }
 
@@ -96,5 +94,13 @@ public sealed class PlannedAskTests(PlanningSilo silo) : IClassFixture<PlanningS
         Assert.Equal(expected.LogProbabilities!.Select(BitConverter.DoubleToInt64Bits), actual.LogProbabilities!.Select(BitConverter.DoubleToInt64Bits));
     }
 
-    private void Know(TimeSpan wait) => silo.Planner.Store.Seed(wait, 1_000_000, TimeSpan.FromTicks(1));
+    // No probe comes after this: one has just been made, and a later one counts as much as what is known.
+    private async Task KnowAsync(TimeSpan wait)
+    {
+        await silo.Planner.ProbeStore();
+        for (var probe = 0; probe < 64; probe++)
+        {
+            silo.Planner.Store.Seed(wait, 1_000_000, TimeSpan.FromTicks(1));
+        }
+    }
 }

@@ -13,14 +13,14 @@ public sealed class SpeedTests
     {
         var speed = new StoreSpeed(_time);
         Assert.False(speed.IsKnown);
-        Assert.Null(speed.Age);
+        Assert.Null(speed.ProbeAge);
 
         speed.Seed(TimeSpan.FromMilliseconds(200), 1_000_000, TimeSpan.FromSeconds(1));
         _time.Advance(TimeSpan.FromSeconds(7));
 
         Assert.Equal(2.2, speed.Expect(2_000_000, waits: true), 1e-9);
         Assert.Equal(2, speed.Expect(2_000_000, waits: false), 1e-9);
-        Assert.Equal((true, TimeSpan.FromSeconds(7)), (speed.IsKnown, speed.Age!.Value));
+        Assert.Equal((true, TimeSpan.FromSeconds(7)), (speed.IsKnown, speed.ProbeAge!.Value));
     }
 
     [Theory]
@@ -44,6 +44,18 @@ public sealed class SpeedTests
         var speed = new StoreSpeed(_time);
         speed.Observe(1_000_000, waits: true, TimeSpan.FromSeconds(0.4));
         Assert.Equal(0.4, speed.Expect(1_000_000, waits: true), 1e-9);
+    }
+
+    [Fact]
+    public void StoreSpeed_ProbedAfterReads_ForgetsTheColdOnesAndThenMeetsHalfWay()
+    {
+        var speed = new StoreSpeed(_time);
+        speed.Observe(1_000_000, waits: false, TimeSpan.FromSeconds(10)); // the first read of a process
+        speed.Seed(TimeSpan.Zero, 1_000_000, TimeSpan.FromSeconds(0.1));
+        Assert.Equal(0.1, speed.Expect(1_000_000, waits: false), 1e-9);
+
+        speed.Seed(TimeSpan.Zero, 1_000_000, TimeSpan.FromSeconds(0.4));
+        Assert.Equal(0.2, speed.Expect(1_000_000, waits: false), 1e-9);
     }
 
     [Fact]

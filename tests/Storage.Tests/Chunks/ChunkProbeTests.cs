@@ -28,22 +28,28 @@ public sealed class ChunkProbeTests
         var chunk = Pages.Of(8)[0];
         await new ChunkStore(_objects).WriteAsync(chunk, Pages.Kv(chunk), Stopping);
 
-        var result = await new ChunkProbe(new TimedStore(_objects, _time, roundTrip: TimeSpan.FromMilliseconds(20), perByte: TimeSpan.FromMicroseconds(10)), _time).RunAsync(Stopping);
+        var result = await new ChunkProbe(new TimedStore(_objects, _time, roundTrip: TimeSpan.FromMilliseconds(20), microsecondsPerByte: 10), _time).RunAsync(Stopping);
 
         Assert.Equal(TimeSpan.FromMilliseconds(40), result!.Wait);
         Assert.Equal(ChunkStore.StoredBytes(chunk), result.Bytes);
         Assert.Equal(result.Bytes * TimeSpan.FromMicroseconds(10), result.Reading);
     }
 
-    [Fact]
-    public async Task RunAsync_ABigChunk_ReadsItsStartOnly()
+    [Theory]
+    [InlineData(1, 256 << 10)] // a microsecond a byte: 256 KiB take a quarter of a second
+    [InlineData(0.01, 4 << 20)]
+    public async Task RunAsync_ABigChunk_ReadsOnWhereThatIsQuick(double microsecondsPerByte, int bytes)
     {
-        await _objects.PutAsync("chunks/default/a/b/c/d.safetensors", new ReadOnlySequence<byte>(Bytes.Random(1, 3 << 20)), Precondition.None, Stopping);
-        Assert.Equal(256 << 10, (await new ChunkProbe(_objects, _time).RunAsync(Stopping))!.Bytes);
+        await _objects.PutAsync("chunks/default/a/b/c/d.safetensors", new ReadOnlySequence<byte>(Bytes.Random(1, 5 << 20)), Precondition.None, Stopping);
+        var store = new TimedStore(_objects, _time, roundTrip: TimeSpan.FromMilliseconds(1), microsecondsPerByte);
+
+        var result = (await new ChunkProbe(store, _time).RunAsync(Stopping))!;
+
+        Assert.Equal((TimeSpan.FromMilliseconds(2), bytes, TimeSpan.FromMicroseconds(bytes * microsecondsPerByte)), (result.Wait, result.Bytes, result.Reading));
     }
 
     // Time passes by the work alone.
-    private sealed class TimedStore(IObjectStore inner, FakeTimeProvider time, TimeSpan roundTrip, TimeSpan perByte) : IObjectStore
+    private sealed class TimedStore(IObjectStore inner, FakeTimeProvider time, TimeSpan roundTrip, double microsecondsPerByte) : IObjectStore
     {
         public string Description => inner.Description;
 
@@ -59,7 +65,7 @@ public sealed class ChunkProbeTests
 
         public Task<ObjectVersion?> ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken)
         {
-            time.Advance(roundTrip + (destination.Length * perByte));
+            time.Advance(roundTrip + TimeSpan.FromMicroseconds(destination.Length * microsecondsPerByte));
             return inner.ReadAsync(key, offset, destination, cancellationToken);
         }
 
