@@ -1,5 +1,5 @@
-using Granary.Inference.Shapes;
 using Granary.Inference.Pages;
+using Granary.Inference.Shapes;
 
 namespace Granary.Inference.Tests.Shapes;
 
