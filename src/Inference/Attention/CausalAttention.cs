@@ -7,6 +7,8 @@ namespace Granary.Inference.Attention;
 /// <summary>Attention of one sequence's new rows to its whole KV cache.</summary>
 internal static class CausalAttention
 {
+    private const long RowBlock = 8;
+
     /// <summary>Makes the mask of a step.</summary>
     /// <param name="rows">New rows.</param>
     /// <param name="tokens">Tokens of the cache, the rows' own included.</param>
@@ -49,16 +51,25 @@ internal static class CausalAttention
             values = values.repeat_interleave(group, 1); // [1, heads, tokens, head_dim]
         }
 
-        if (rows == 1)
+        // Over few rows libtorch 2.10 sums in an order that follows the thread count: of one row in partial results, of 3 or 7 by where a thread's workspace
+        // happens to be aligned (measured: 1 and 2 threads differ in float32 and float64). Whole blocks of rows are alike; the last row fills them up.
+        var padded = (rows + RowBlock - 1) / RowBlock * RowBlock;
+        var causal = mask is null && rows > 1;
+        if (padded > rows)
         {
-            // For one row libtorch 2.10 sums partial results whose number follows the thread count (measured: 1 and 2 threads differ in float32).
-            // For two it goes through the keys in order; the second row is the first once more.
-            query = query.expand(-1, -1, 2, -1).contiguous();          // [1, heads, 2, head_dim]
-            mask = mask?.expand(2, -1).contiguous();                   // [2, tokens]
+            query = PadWithLast(query, 2, padded);                     // [1, heads, padded, head_dim]
+            mask = mask is null ? null : PadWithLast(mask, 0, padded); // [padded, tokens]
         }
 
-        var causal = mask is null && rows > 1;
         var mixed = scaled_dot_product_attention(query, keys, values, mask, is_casual: causal).narrow(2, 0, rows); // [1, heads, rows, head_dim]
         return mixed.transpose(1, 2).reshape(rows, -1).MoveToOuterDisposeScope();                                  // [rows, heads * head_dim]
+    }
+
+    private static Tensor PadWithLast(Tensor tensor, long dimension, long length)
+    {
+        var rows = tensor.shape[dimension];
+        var shape = tensor.shape;
+        shape[dimension] = length - rows;
+        return cat([tensor, tensor.narrow(dimension, rows - 1, 1).expand(shape)], dimension);
     }
 }

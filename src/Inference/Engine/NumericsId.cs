@@ -11,7 +11,7 @@ namespace Granary.Inference.Engine;
 public sealed record NumericsId
 {
     // Raised by hand when a change to this library changes a bit of any result.
-    private const int EngineVersion = 4;
+    private const int EngineVersion = 5;
     private const string History = "history";
     private const int StructuredFeatures = 7; // CPUID's leaf of instruction sets
 

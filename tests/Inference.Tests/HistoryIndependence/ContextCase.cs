@@ -1,4 +1,6 @@
+using Granary.Inference.Engine;
 using Granary.Inference.Generation;
+using Granary.Inference.Pages;
 
 namespace Granary.Inference.Tests.HistoryIndependence;
 
@@ -16,11 +18,11 @@ internal sealed record ContextCase(int Length, int PromptLength, bool Sampled, i
     public static IReadOnlyList<ContextCase> All { get; } =
         [.. Lengths.SelectMany((pair, index) => (ContextCase[])[new(pair.Length, pair.PromptLength, false, index), new(pair.Length, pair.PromptLength, true, index)])];
 
-    public static int Tokens { get; } = LongForm.Wanted ? 48 : 6;
-
-    public SamplingOptions Options => new()
+    /// <summary>Gets the options of the ask.</summary>
+    /// <remarks>The short form decodes 48 tokens of the sample model in our kernels, and 6 of the random shapes and in libtorch.</remarks>
+    public SamplingOptions OptionsOn(LoadedModel model) => new()
     {
-        MaxNewTokens = Tokens,
+        MaxNewTokens = LongForm.Wanted || (model.ModelId == HistoryModels.Sample && model.Layout.Dtype != KvDtype.Float64) ? 48 : 6,
         IgnoreEos = true,
         LogProbabilities = true,
         Temperature = Sampled ? 0.8 : 0,

@@ -36,6 +36,7 @@ public sealed class HistoryModels : IAsyncDisposable
                 }
             }
 
+            data.Add(Sample, KvDtype.Float64); // libtorch's path
             return data;
         }
     }
@@ -108,7 +109,7 @@ public sealed class HistoryModels : IAsyncDisposable
 
     /// <summary>Asks on pages that are there.</summary>
     internal static async Task<string> AnswerAsync(ContextRun context, ContextCase ask, bool batch = false) =>
-        AnswerBits.Of(await context.AskAsync(ask.PromptIds(context.Model.Config.VocabularySize), ask.Options, batch: batch));
+        AnswerBits.Of(await context.AskAsync(ask.PromptIds(context.Model.Config.VocabularySize), ask.OptionsOn(context.Model), batch: batch));
 
     public async ValueTask DisposeAsync()
     {

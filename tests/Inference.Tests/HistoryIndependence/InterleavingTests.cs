@@ -24,6 +24,7 @@ public sealed class InterleavingTests(HistoryModels models) : IClassFixture<Hist
     }
 
     [Theory]
+    [InlineData(HistoryModels.Sample, KvDtype.Float32)]
     [InlineData("head-16", KvDtype.Float32)]
     [InlineData("head-80", KvDtype.BFloat16)]
     public async Task Interleaving_OfAnyActs_EveryCompletedAskHasItsReferenceBits(string name, KvDtype dtype)
@@ -134,7 +135,8 @@ public sealed class InterleavingTests(HistoryModels models) : IClassFixture<Hist
         try
         {
             var pages = await creation.Pages;
-            var capacity = ask.PromptLength + ask.Options.MaxNewTokens;
+            var options = ask.OptionsOn(model);
+            var capacity = ask.PromptLength + options.MaxNewTokens;
             using var reservation = await budget.AdmitAsync(capacity * model.Layout.BytesPerToken, batch, cancellationToken);
             using var tail = KvTail.Allocate(model.Layout, ask.Length, capacity, reservation);
             return AnswerBits.Of(await model.GenerateAsync(new GenerationWork
@@ -142,7 +144,7 @@ public sealed class InterleavingTests(HistoryModels models) : IClassFixture<Hist
                 Pages = pages,
                 PromptIds = ask.PromptIds(model.Config.VocabularySize),
                 Tail = tail,
-                Options = ask.Options,
+                Options = options,
                 Batch = batch,
                 CancellationToken = cancellationToken,
             }));
