@@ -28,6 +28,17 @@ public sealed class BlockAttentionTests
     }
 
     [Theory, MemberData(nameof(Sets))]
+    public void Attend_AnyRunsAndRows_IsTheScalarTwinToTheBit(string set, int bytes) =>
+        Gen.Select(Gen.Int[1, 70], Gen.Int[1, 40], Gen.Int[1, 600], Gen.Int[0, 1000]).Sample(
+            (headDim, rows, past, seed) =>
+            {
+                var sequence = new Sequence(set, bytes, headDim, [past], rows, seed);
+
+                Assert.Equal(MultiplyTests.Bits(sequence.Twin(KernelSets.Lanes(set))), MultiplyTests.Bits(sequence.Attend(0, rows)));
+            },
+            iter: 20);
+
+    [Theory, MemberData(nameof(Sets))]
     public void Attend_SomeOfTheRows_AreTheRowsOfAllToTheBit(string set, int bytes) =>
         Gen.Select(Gen.Int[1, 40], Gen.Int[1, 300], Gen.Int[0, 299], Gen.Int[0, 299], Gen.Int[0, 300], Gen.Int[0, 1000]).Sample(
             (headDim, rows, first, end, past, seed) =>
@@ -115,6 +126,40 @@ public sealed class BlockAttentionTests
         {
             var infinities = KernelSets.Store(_kernels, [.. Enumerable.Repeat(float.PositiveInfinity, _headDim)]);
             infinities.CopyTo(_values.AsSpan(token * _headDim * _kernels.ElementBytes));
+        }
+
+        // A score is one chain in order of the channels, and a row's softmax takes blocks from each run's start.
+        public float[] Twin(int lanes)
+        {
+            var (keys, values) = (KernelSets.Widen(_kernels, _keys), KernelSets.Widen(_kernels, _values));
+            var mixed = new List<float>();
+            for (var row = 0; row < _rows; row++)
+            {
+                var softmax = new ScalarTwins.Softmax(new ScalarTwins(lanes), lanes, _headDim);
+                var run = 0;
+                foreach (var seen in (int[])[.. _past, row + 1])
+                {
+                    for (var start = 0; start < seen; start += BlockAttention.BlockTokens)
+                    {
+                        var scores = new float[Math.Min(BlockAttention.BlockTokens, seen - start)];
+                        for (var token = 0; token < scores.Length; token++)
+                        {
+                            for (var channel = 0; channel < _headDim; channel++)
+                            {
+                                scores[token] = MathF.FusedMultiplyAdd(_queries[(row * _headDim) + channel], keys[((run + start + token) * _headDim) + channel], scores[token]);
+                            }
+                        }
+
+                        softmax.Step(scores, values.AsSpan((run + start) * _headDim));
+                    }
+
+                    run += seen;
+                }
+
+                mixed.AddRange(softmax.End());
+            }
+
+            return [.. mixed];
         }
 
         public double[] Softmax()

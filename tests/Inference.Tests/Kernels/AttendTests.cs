@@ -31,6 +31,45 @@ public sealed class AttendTests
     }
 
     [Theory, MemberData(nameof(Sets))]
+    public void Attend_AnyRunsAndRows_IsTheScalarTwinToTheBit(string set, int bytes)
+    {
+        const int StepTokens = 64;
+        var kernels = KernelSets.Of(set, bytes);
+        var (lanes, twins) = (KernelSets.Lanes(set), new ScalarTwins(KernelSets.Lanes(set)));
+        Gen.Select(Gen.Int[1, RowKernels.MaxAttendedRows], Gen.Int[1, 150], Gen.Int[1, 80], Gen.Int[1, 140], Gen.Int[0, 1000]).Sample(
+            (count, first, second, headDim, seed) =>
+            {
+                var keys = KernelSets.Store(kernels, KernelSets.Random((first + second) * headDim, seed));
+                var values = KernelSets.Store(kernels, KernelSets.Random((first + second) * headDim, seed + 1));
+                var queries = KernelSets.Random(count * headDim, seed + 2);
+
+                var mixed = Attend(kernels, queries, count, keys, values, [first, second], headDim);
+
+                var (wideKeys, wideValues) = (KernelSets.Widen(kernels, keys), KernelSets.Widen(kernels, values));
+                for (var row = 0; row < count; row++)
+                {
+                    var softmax = new ScalarTwins.Softmax(twins, lanes, headDim);
+                    foreach (var (run, end) in ((int, int)[])[(0, first), (first, first + second)])
+                    {
+                        for (var start = run; start < end; start += StepTokens)
+                        {
+                            var scores = new float[Math.Min(StepTokens, end - start)];
+                            for (var token = 0; token < scores.Length; token++)
+                            {
+                                scores[token] = twins.Dot(wideKeys.AsSpan((start + token) * headDim, headDim), queries.AsSpan(row * headDim, headDim), bytes);
+                            }
+
+                            softmax.Step(scores, wideValues.AsSpan(start * headDim));
+                        }
+                    }
+
+                    Assert.Equal(MultiplyTests.Bits(softmax.End()), MultiplyTests.Bits(mixed[(row * headDim)..((row + 1) * headDim)]));
+                }
+            },
+            iter: 40);
+    }
+
+    [Theory, MemberData(nameof(Sets))]
     public void Attend_RowOfAGroup_IsTheRowAloneToTheBit(string set, int bytes)
     {
         var kernels = KernelSets.Of(set, bytes);
@@ -66,6 +105,7 @@ public sealed class AttendTests
             }
 
             var expected = score < -87.33654f ? 0 : MathF.Exp(score);
+            Assert.True(float.IsNaN(score) || BitConverter.SingleToInt32Bits(ScalarTwins.Exp(score)) == BitConverter.SingleToInt32Bits(weights[0]), $"e^{score:R} is {weights[0]:R}, not its scalar twin.");
             Assert.True(float.IsNaN(score) ? float.IsNaN(weights[0]) : Math.Abs(weights[0] - expected) <= 2.5e-7f * expected, $"e^{score:R} is {weights[0]:R}, not {expected:R}.");
         }
     }

@@ -1,4 +1,5 @@
 using CsCheck;
+using Granary.Inference.Kernels;
 
 namespace Granary.Inference.Tests.Kernels;
 
@@ -8,16 +9,13 @@ public sealed class ElementwiseTests
     public static TheoryData<string, int> Sets() => KernelSets.All();
 
     [Theory, MemberData(nameof(Sets))]
-    public unsafe void Normalize_AnyWidth_IsLayerNorm(string set, int bytes)
+    public void Normalize_AnyWidth_IsLayerNorm(string set, int bytes)
     {
         var kernels = KernelSets.Of(set, bytes);
         foreach (var width in (int[])[1, 7, 16, 48, 100, 512])
         {
             float[] row = KernelSets.Random(width, 1), scale = KernelSets.Random(width, 2), bias = KernelSets.Random(width, 3), normal = new float[width];
-            fixed (float* from = row, factor = scale, added = bias, to = normal)
-            {
-                kernels.Normalize(from, width, factor, added, 1e-5f, to);
-            }
+            Normalize(kernels, row, scale, bias, normal);
 
             var mean = row.Average(static value => (double)value);
             var deviation = Math.Sqrt(row.Average(value => (value - mean) * (value - mean)) + 1e-5);
@@ -25,6 +23,47 @@ public sealed class ElementwiseTests
             {
                 Assert.Equal(((row[index] - mean) / deviation * scale[index]) + bias[index], normal[index], 1e-5);
             }
+        }
+    }
+
+    [Theory, MemberData(nameof(Sets))]
+    public void Normalize_AnyRow_IsTheScalarTwinToTheBit(string set, int bytes)
+    {
+        var kernels = KernelSets.Of(set, bytes);
+        Gen.Select(Gen.Int[1, 300], Gen.Int[0, 1000]).Sample((width, seed) =>
+        {
+            float[] row = KernelSets.Random(width, seed), scale = KernelSets.Random(width, seed + 1), bias = KernelSets.Random(width, seed + 2), normal = new float[width];
+            Normalize(kernels, row, scale, bias, normal);
+            Assert.Equal(MultiplyTests.Bits(new ScalarTwins(KernelSets.Lanes(set)).Normalize(row, scale, bias, 1e-5f)), MultiplyTests.Bits(normal));
+        });
+    }
+
+    [Theory, MemberData(nameof(Sets))]
+    public void Gelu_AnyRow_IsTheScalarTwinToTheBit(string set, int bytes)
+    {
+        var kernels = KernelSets.Of(set, bytes);
+        Gen.Float[-20, 20].Array[1, 70].Sample(row =>
+        {
+            Assert.Equal(MultiplyTests.Bits(Array.ConvertAll(row, ScalarTwins.Gelu)), MultiplyTests.Bits(Apply(row, tanh: false)));
+            Assert.Equal(MultiplyTests.Bits(Array.ConvertAll(row, ScalarTwins.GeluTanh)), MultiplyTests.Bits(Apply(row, tanh: true)));
+        });
+
+        unsafe float[] Apply(float[] row, bool tanh)
+        {
+            var result = row.ToArray();
+            fixed (float* values = result)
+            {
+                if (tanh)
+                {
+                    kernels.GeluTanh(values, result.Length);
+                }
+                else
+                {
+                    kernels.Gelu(values, result.Length);
+                }
+            }
+
+            return result;
         }
     }
 
@@ -111,6 +150,14 @@ public sealed class ElementwiseTests
             byte[] alone = [.. values.SelectMany(value => KernelSets.Store(kernels, [value]))];
             Assert.Equal(alone, KernelSets.Store(kernels, values));
         });
+    }
+
+    private static unsafe void Normalize(RowKernels kernels, float[] row, float[] scale, float[] bias, float[] normal)
+    {
+        fixed (float* from = row, factor = scale, added = bias, to = normal)
+        {
+            kernels.Normalize(from, row.Length, factor, added, 1e-5f, to);
+        }
     }
 
     // erf by its series, which converges for all arguments.

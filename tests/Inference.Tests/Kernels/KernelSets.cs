@@ -5,7 +5,7 @@ using Granary.Inference.Kernels;
 
 namespace Granary.Inference.Tests.Kernels;
 
-/// <summary>Every instruction set that this machine has, with both stored elements.</summary>
+/// <summary>Every instruction set that this machine has, with both stored elements; where it has no AVX-512, the same number of lanes without.</summary>
 internal static class KernelSets
 {
     public static TheoryData<string, int> All()
@@ -19,10 +19,7 @@ internal static class KernelSets
                 data.Add("avx2", bytes);
             }
 
-            if (Avx512F.IsSupported)
-            {
-                data.Add("avx512", bytes);
-            }
+            data.Add(Avx512F.IsSupported ? "avx512" : "vector16", bytes);
         }
 
         return data;
@@ -34,6 +31,7 @@ internal static class KernelSets
     public static RowKernels Of(string set, int bytes) => set switch
     {
         "avx512" => RowKernels.For<Avx512Lanes, Vector512<float>>(bytes),
+        "vector16" => RowKernels.For<SixteenLanes, Vector512<float>>(bytes),
         "avx2" => RowKernels.For<Avx2Lanes, Vector256<float>>(bytes),
         _ => RowKernels.For<PortableLanes, Vector<float>>(bytes),
     };
@@ -41,11 +39,12 @@ internal static class KernelSets
     public static PanelKernels PanelsOf(string set, int bytes) => set switch
     {
         "avx512" => PanelKernels.For<Avx512Lanes, Vector512<float>>(bytes),
+        "vector16" => PanelKernels.For<SixteenLanes, Vector512<float>>(bytes),
         "avx2" => PanelKernels.For<Avx2Lanes, Vector256<float>>(bytes),
         _ => PanelKernels.For<PortableLanes, Vector<float>>(bytes),
     };
 
-    public static int Lanes(string set) => set switch { "avx512" => 16, "avx2" => 8, _ => Vector<float>.Count };
+    public static int Lanes(string set) => set switch { "avx512" or "vector16" => 16, "avx2" => 8, _ => Vector<float>.Count };
 
     public static float[] Random(int count, int seed)
     {

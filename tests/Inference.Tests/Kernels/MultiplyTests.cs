@@ -87,43 +87,15 @@ public sealed class MultiplyTests
         return products;
     }
 
-    // One chain of fused multiply-adds a lane, in order of the blocks; the lanes' sum; what is behind the last block, one by one.
     private static float[] Twin(float[] weight, float[] bias, float[] rows, int count, int width, int outputs, int lanes, int bytes)
     {
+        var twins = new ScalarTwins(lanes);
         var products = new float[count * outputs];
-        var whole = width / (2 * lanes) * 2 * lanes;
         for (var row = 0; row < count; row++)
         {
             for (var output = 0; output < outputs; output++)
             {
-                var sums = new float[lanes];
-                for (var block = 0; block < whole; block += 2 * lanes)
-                {
-                    for (var half = 0; half < 2; half++)
-                    {
-                        for (var lane = 0; lane < lanes; lane++)
-                        {
-                            var k = block + (bytes == 2 ? (2 * lane) + half : (half * lanes) + lane);
-                            sums[lane] = MathF.FusedMultiplyAdd(weight[(output * width) + k], rows[(row * width) + k], sums[lane]);
-                        }
-                    }
-                }
-
-                for (var left = lanes; left > 4; left /= 2)
-                {
-                    for (var lane = 0; lane < left / 2; lane++)
-                    {
-                        sums[lane] += sums[lane + (left / 2)];
-                    }
-                }
-
-                var sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-                for (var k = whole; k < width; k++)
-                {
-                    sum = MathF.FusedMultiplyAdd(weight[(output * width) + k], rows[(row * width) + k], sum);
-                }
-
-                products[(row * outputs) + output] = sum + bias[output];
+                products[(row * outputs) + output] = twins.Dot(weight.AsSpan(output * width, width), rows.AsSpan(row * width, width), bytes) + bias[output];
             }
         }
 
