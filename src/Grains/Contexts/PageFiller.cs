@@ -36,7 +36,7 @@ internal sealed class PageFiller(
             if (found.Source is PageSource.Nowhere or PageSource.Unread)
             {
                 var asked = time.GetTimestamp();
-                outcome.PrefillTime += await ComputeAsync(chunk, found.Page, prefix, request, cancellationToken);
+                outcome.PrefillTime += await ComputeAsync(chunk, found.Page, prefix, request, followsAdmitted: outcome.RecomputedTokens > 0, cancellationToken);
                 plan.Computed(index, time.GetElapsedTime(asked));
                 outcome.RecomputedTokens += chunk.Count;
                 outcome.MissingTokens += !request.Private && found.Source == PageSource.Nowhere ? chunk.Count : 0;
@@ -65,9 +65,10 @@ internal sealed class PageFiller(
         return outcome;
     }
 
-    private async Task<TimeSpan> ComputeAsync(ChunkIdentity chunk, KvPage page, List<KvPage> prefix, FillRequest request, CancellationToken cancellationToken)
+    private async Task<TimeSpan> ComputeAsync(
+        ChunkIdentity chunk, KvPage page, List<KvPage> prefix, FillRequest request, bool followsAdmitted, CancellationToken cancellationToken)
     {
-        var work = new DeviceWork<TimeSpan>(model => model.PrefillPageAsync(prefix, page, chunk.TokenIds, request.Batch, cancellationToken));
+        var work = new DeviceWork<TimeSpan>(model => model.PrefillPageAsync(prefix, page, chunk.TokenIds, request.Batch, cancellationToken, followsAdmitted));
         var id = registry.Add(work);
         try
         {

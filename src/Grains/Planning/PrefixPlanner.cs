@@ -65,19 +65,19 @@ internal sealed partial class PrefixPlanner(ChunkProbe probe, KvRegistry registr
         var loaded = model.Loaded;
         var tokens = Math.Min(ProbeTokens, Math.Min(loaded.Layout.PageSize, loaded.Config.Window));
         var bytes = loaded.Layout.BytesPerToken * tokens;
-        if (bytes > registry.Budget.TotalBytes)
+        if (bytes > registry.Budget.TotalBytes - registry.Budget.UsedBytes)
         {
-            return; // no context fits either
+            return; // a load waits for nobody's memory: the first page that is computed tells
         }
 
         using var reservation = await registry.Budget.AdmitAsync(bytes, batch: false, cancellationToken);
         var page = KvPage.Allocate(loaded.Layout, 0, tokens, reservation);
         try
         {
-            var took = await loaded.PrefillPageAsync([], page, new int[tokens], batch: false, cancellationToken);
+            var took = await loaded.PrefillPageAsync([], page, new int[tokens], batch: false, cancellationToken, followsAdmitted: true);
             if (took < ShortProbe)
             {
-                took = await loaded.PrefillPageAsync([], page, new int[tokens], batch: false, cancellationToken);
+                took = await loaded.PrefillPageAsync([], page, new int[tokens], batch: false, cancellationToken, followsAdmitted: true);
             }
 
             PaceOf(model.Id).Prefill.Observe(loaded.PrefillOperations(0, tokens), took);

@@ -81,9 +81,10 @@ public sealed class LoadedModel
     /// <param name="tokenIds">The page's tokens.</param>
     /// <param name="batch">Whether interactive requests go first.</param>
     /// <param name="cancellationToken">Leaves the page's content undefined.</param>
+    /// <param name="followsAdmitted">Whether it goes on with work that was let in before, which a full queue must not break off midway.</param>
     /// <returns>The time on the device thread.</returns>
     /// <exception cref="Errors.InferenceException"><c>InvalidArgument</c>, <c>TokenOutOfVocabulary</c>, <c>ContextWindowExceeded</c>, <c>QueueFull</c>: each says what to do.</exception>
-    public async Task<TimeSpan> PrefillPageAsync(IReadOnlyList<KvPage> prefix, KvPage page, ReadOnlyMemory<int> tokenIds, bool batch, CancellationToken cancellationToken)
+    public async Task<TimeSpan> PrefillPageAsync(IReadOnlyList<KvPage> prefix, KvPage page, ReadOnlyMemory<int> tokenIds, bool batch, CancellationToken cancellationToken, bool followsAdmitted = false)
     {
         var start = KvPlan.Check(Layout, [.. prefix, page]) - page.Count;
         if (tokenIds.Length != page.Count)
@@ -94,7 +95,7 @@ public sealed class LoadedModel
         KvPlan.Check(tokenIds.Span, Config.VocabularySize);
         CheckWindow(start + page.Count);
         var request = new PageRequest(_model, [.. prefix], page, tokenIds, batch, cancellationToken);
-        return await _engine.RunAsync(request).ConfigureAwait(false);
+        return await _engine.RunAsync(request, followsAdmitted).ConfigureAwait(false);
     }
 
     /// <summary>Answers a prompt over a context.</summary>

@@ -1,15 +1,15 @@
 using Granary.Contexts;
 using Granary.Grains.Tests.Hosting;
+using Granary.Inference.Engine;
 
 namespace Granary.Grains.Tests.HistoryIndependence;
 
 /// <summary>What a context answers through silos depends on its ids and the options alone: the engine's harness once more (DESIGN §3).</summary>
-/// <remarks>48 tokens an ask where the answer crosses a page's boundary, 8 for the others; <c>./dev soak</c>, which runs this class where the runner is given no options, decodes 48 everywhere.</remarks>
 [Collection("Engine")]
 public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixture<OneSilo>, IClassFixture<HalfSilo>
 {
     private const int CrossingTokens = 240; // with the prompt 247: the answer's tenth token begins a page
-    private static readonly bool Soak = Environment.GetEnvironmentVariable("GRANARY_SOAK") == "1";
+    private const int NewTokens = 48;
     private static readonly TokenInput Prompt = TokenInput.OfTokens(11, 12, 13, 14, 15, 16, 17);
 
     public static TheoryData<int, bool> Contexts()
@@ -31,8 +31,8 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
         var ids = OneSilo.Ids(tokens, 1000 + tokens);
         foreach (var options in (GenerationOptions[])
             [
-                new() { MaxNewTokens = NewTokens(tokens), IgnoreEos = true, LogProbabilities = true },
-                new() { MaxNewTokens = NewTokens(tokens), IgnoreEos = true, LogProbabilities = true, Temperature = 0.8, Seed = 7 },
+                new() { MaxNewTokens = NewTokens, IgnoreEos = true, LogProbabilities = true },
+                new() { MaxNewTokens = NewTokens, IgnoreEos = true, LogProbabilities = true, Temperature = 0.8, Seed = 7 },
             ])
         {
             var name = $"history-{tokens}-{options.Temperature > 0}";
@@ -61,7 +61,7 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
         OneSilo host = isHalf ? half : silo;
         await using OneSilo other = isHalf ? new HalfSilo(host.Store) : new SecondSilo(host.Store);
         await other.InitializeAsync();
-        var request = new AskRequest { Prompt = Prompt, Options = new() { MaxNewTokens = NewTokens(3), IgnoreEos = true, LogProbabilities = true, Temperature = 0.8, Seed = 7 } };
+        var request = new AskRequest { Prompt = Prompt, Options = new() { MaxNewTokens = NewTokens, IgnoreEos = true, LogProbabilities = true, Temperature = 0.8, Seed = 7 } };
         foreach (var tokens in (int[])[3, 257, 513])
         {
             await OneSilo.CreateAsync(host.Context($"there-{tokens}"), TokenInput.OfTokens(OneSilo.Ids(tokens, tokens)));
@@ -72,7 +72,47 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
         }
     }
 
-    private static int NewTokens(int tokens) => Soak || tokens == CrossingTokens ? 48 : 8;
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Ask_OnASiloOfOneThreadOrTwo_SameIdsAndBits(int threads)
+    {
+        await using var other = new ThreadedSilo(threads);
+        await other.InitializeAsync();
+        foreach (var tokens in (int[])[1, 257, 1500])
+        {
+            var request = new AskRequest { Prompt = Prompt, Options = new() { MaxNewTokens = NewTokens, IgnoreEos = true, LogProbabilities = true, Temperature = 0.8, Seed = 7 } };
+            var input = TokenInput.OfTokens(OneSilo.Ids(tokens, tokens));
+            await OneSilo.CreateAsync(other.Context($"threads-{tokens}"), input);
+            var here = await OneSilo.EndAsync(silo.Nameless().GenerateAsync(new GenerateRequest { Context = input, Prompt = Prompt, Options = request.Options, NoCache = true }));
+            AssertSame(here, await OneSilo.EndAsync(other.Context($"threads-{tokens}").AskAsync(request)));
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Ask_ContextSplitAtEveryPageBoundary_SameIdsAndBits(bool isHalf)
+    {
+        OneSilo host = isHalf ? half : silo;
+        var ids = OneSilo.Ids(1500, 77);
+        var request = new AskRequest { Prompt = Prompt, Options = new() { MaxNewTokens = NewTokens, IgnoreEos = true, LogProbabilities = true } };
+        var whole = await OneSilo.EndAsync(host.Nameless().GenerateAsync(
+            new GenerateRequest { Context = TokenInput.OfTokens(ids), Prompt = Prompt, Options = request.Options, NoCache = true }));
+        for (var split = 256; split < ids.Length; split += 256)
+        {
+            var context = host.Context($"split-{split}");
+            await OneSilo.CreateAsync(context, TokenInput.OfTokens(ids[..split]));
+            await context.EvictAsync(); // the rest is computed over pages that were read
+            await foreach (var progress in context.AppendAsync(new AppendRequest { Input = TokenInput.OfTokens(ids[split..]) }, TestContext.Current.CancellationToken))
+            {
+                Assert.True(progress.DoneTokens <= progress.TotalTokens);
+            }
+
+            AssertSame(whole, await OneSilo.EndAsync(context.AskAsync(request)));
+            await context.EvictAsync();
+        }
+    }
 
     private static async Task<Answer> AmongOthersAsync(OneSilo host, IContextGrain context, AskRequest request)
     {
@@ -134,6 +174,11 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
         AssertSame(reference, await OneSilo.EndAsync(grown.AskAsync(request)));
         await grown.EvictAsync(); // its first pages are the context's too
         return await OneSilo.EndAsync(host.Context(name).AskAsync(request));
+    }
+
+    private sealed class ThreadedSilo(int threads) : OneSilo
+    {
+        protected override void Configure(EngineOptions options) => options.Threads = threads;
     }
 
     private static void AssertSame(Answer expected, Answer actual)

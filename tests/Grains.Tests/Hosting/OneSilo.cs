@@ -59,12 +59,18 @@ public class OneSilo : IAsyncLifetime
             silo.Services.AddSingleton(Loading);
             silo.AddGranaryGrains(Store);
             silo.Services.Configure<ResidencyOptions>(options => options.BudgetBytes = BudgetBytes);
+            silo.Services.Configure<EngineOptions>(Configure);
             silo.Services.Configure<PlanOptions>(options => options.Default = Plan);
         });
         _cluster = builder.Build();
         await _cluster.DeployAsync();
         await Services.GetRequiredService<SiloModels>().LoadAsync(
             Model, Path.Combine(Repository.Root, "models", Model), Dtype, TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Sets up the engine.</summary>
+    protected virtual void Configure(EngineOptions options)
+    {
     }
 
     public virtual async ValueTask DisposeAsync()
