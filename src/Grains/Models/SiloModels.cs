@@ -70,10 +70,7 @@ public sealed partial class SiloModels
             }
 
             var loaded = await _engine.LoadAsync(folder, modelId, _defaults with { Dtype = kvDtype }, cancellationToken);
-            var model = new ServedModel(loaded, await EnterAsync(loaded, modelId, dtype, cancellationToken));
-            _ = _planner.ProbeStore();
-            await _planner.ProbePrefillAsync(model, cancellationToken);
-            _served[modelId] = model;
+            _served[modelId] = await EnterAsync(loaded, modelId, dtype, cancellationToken);
             Changed?.Invoke();
             if (!loaded.Numerics.Exact)
             {
@@ -92,8 +89,8 @@ public sealed partial class SiloModels
         }
     }
 
-    // A model that may not be served is not kept.
-    private async Task<ModelSpec> EnterAsync(LoadedModel loaded, string modelId, string dtype, CancellationToken cancellationToken)
+    // A model that is not served in the end is not kept.
+    private async Task<ServedModel> EnterAsync(LoadedModel loaded, string modelId, string dtype, CancellationToken cancellationToken)
     {
         try
         {
@@ -109,7 +106,10 @@ public sealed partial class SiloModels
                 KvBytesPerToken = loaded.Layout.BytesPerToken,
             };
             await _specs.EnsureAsync(spec, cancellationToken);
-            return spec;
+            var model = new ServedModel(loaded, spec);
+            _ = _planner.ProbeStore();
+            await _planner.ProbePrefillAsync(model, cancellationToken);
+            return model;
         }
         catch
         {

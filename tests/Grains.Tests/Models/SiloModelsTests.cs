@@ -1,3 +1,4 @@
+using System.Buffers;
 using Granary.Errors;
 using Granary.Grains.Models;
 using Granary.Grains.Planning;
@@ -64,6 +65,25 @@ public sealed class SiloModelsTests : IDisposable
         Assert.Equal(mapped, Mappings());
     }
 
+    [Fact]
+    public async Task LoadAsync_GivenUpBeforeItIsServed_IsUnmappedAndLoadsAgain()
+    {
+        var cancellationToken = TestContext.Current.CancellationToken;
+        using var source = new CancellationTokenSource();
+        var specs = new ModelSpecStore(new CancellingStore(source));
+        await using var engine = new DeviceEngine(new EngineOptions { Threads = 1 }, TimeProvider.System, NullLogger.Instance);
+        await using var planner = Planner();
+        var models = new SiloModels(engine, specs, new ModelLoadOptions(), planner, NullLogger<SiloModels>.Instance);
+        var mapped = Mappings();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => models.LoadAsync(OneSilo.Model, SampleModel, "float32", source.Token));
+
+        Assert.Empty(models.Ids);
+        Assert.Equal(mapped, Mappings());
+        await models.LoadAsync(OneSilo.Model, SampleModel, "float32", cancellationToken);
+        Assert.Equal([OneSilo.Model], models.Ids);
+    }
+
     private static PrefixPlanner Planner() => new(
         new ChunkProbe(new InMemoryObjectStore(TimeProvider.System), TimeProvider.System),
         new KvRegistry(Options.Create(new ResidencyOptions()), NullLogger<KvRegistry>.Instance),
@@ -81,6 +101,33 @@ public sealed class SiloModelsTests : IDisposable
         var models = new SiloModels(engine, new ModelSpecStore(new InMemoryObjectStore(TimeProvider.System)), options, planner, log);
         await models.LoadAsync(OneSilo.Model, SampleModel, "float32", TestContext.Current.CancellationToken);
         return log;
+    }
+
+    /// <summary>Cancels once something was put, when the model's spec is in the store and its speed is not measured yet.</summary>
+    private sealed class CancellingStore(CancellationTokenSource source) : IObjectStore
+    {
+        private readonly InMemoryObjectStore _inner = new(TimeProvider.System);
+
+        public string Description => _inner.Description;
+
+        public async Task<ObjectVersion> PutAsync(string key, ReadOnlySequence<byte> content, Precondition precondition, CancellationToken cancellationToken)
+        {
+            var version = await _inner.PutAsync(key, content, precondition, cancellationToken);
+            await source.CancelAsync();
+            return version;
+        }
+
+        public Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken) => _inner.FindAsync(key, cancellationToken);
+
+        public Task<ObjectInfo?> HeadAsync(string key, CancellationToken cancellationToken) => _inner.HeadAsync(key, cancellationToken);
+
+        public Task<ObjectVersion?> ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken) => _inner.ReadAsync(key, offset, destination, cancellationToken);
+
+        public Task<bool> TouchAsync(string key, CancellationToken cancellationToken) => _inner.TouchAsync(key, cancellationToken);
+
+        public Task<bool> DeleteAsync(string key, Precondition precondition, CancellationToken cancellationToken) => _inner.DeleteAsync(key, precondition, cancellationToken);
+
+        public IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, CancellationToken cancellationToken) => _inner.ListAsync(prefix, cancellationToken);
     }
 
     private sealed class KeptLog : ILogger<SiloModels>
