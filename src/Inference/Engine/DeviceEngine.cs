@@ -10,7 +10,7 @@ namespace Granary.Inference.Engine;
 /// <summary>One device: its thread, its queue, its models.</summary>
 /// <remarks>
 /// Invariant 7: one dedicated thread runs all tensor code, synchronously, in inference mode and dispose scopes. Requests take turns step by step, so a
-/// long prefill holds nobody up for longer than a page. A request that fails fails alone.
+/// long prefill holds nobody up for longer than a page. A request that fails fails alone, or with those whose rows share its step.
 /// </remarks>
 public sealed partial class DeviceEngine : IAsyncDisposable
 {

@@ -6,8 +6,8 @@ namespace Granary.Inference.Engine;
 
 /// <summary>One step of the device for many requests: the short steps of all that fit, and the page or long prompt whose turn it is.</summary>
 /// <remarks>
-/// Continuous batching (Yu et al. 2022, Orca). Who shares a step changes no bit (design, section 3). A request that fails fails alone, and each one that is not
-/// done goes behind its class, so all of a class advance alike.
+/// Continuous batching (Yu et al. 2022, Orca). Who shares a step changes no bit (design, section 3). A request whose own work fails fails alone; where the rows of a
+/// step fail, so do all that share it. Each one that is not done goes behind its class, so all of a class advance alike.
 /// </remarks>
 /// <param name="queue">Where requests wait.</param>
 /// <param name="time">Measures steps.</param>
