@@ -1,4 +1,5 @@
 using System.Globalization;
+using Granary.Bench.Peers;
 
 namespace Granary.Bench.Engine;
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Granary.Bench.Peers;
 
 namespace Granary.Bench.Engine;
 

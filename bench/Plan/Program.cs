@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Granary.Bench.Plan;
+using Granary.Bench.Plan.Create;
 using Granary.Errors;
+using Granary.Inference.Pages;
 using Granary.Inference.Shapes;
 using Granary.Storage.Errors;
 
@@ -29,20 +31,14 @@ rounds.Validators.Add(static result =>
 var command = new RootCommand("Times the first token of stored contexts as the plan has it, recomputed and resident. Times are reported, never asserted.") { model, dtype, store, delay, rate, tokens, rounds, threads, json };
 command.SetAction(async (parsed, cancellationToken) =>
 {
-    var folder = parsed.GetRequiredValue(model);
-    if (folder == defaultModel && !Directory.Exists(folder) && PythiaShapes.TryGet(Shape, out var config))
-    {
-        await Console.Error.WriteLineAsync($"making {folder}");
-        RandomCheckpoint.Create(config with { Window = Window }, 1, folder, cancellationToken: cancellationToken);
-    }
-
+    var checkpoint = await MakeModelAsync(parsed.GetRequiredValue(model), cancellationToken);
     var own = parsed.GetValue(store) is null ? Directory.CreateTempSubdirectory("granary-bench-plan-").FullName : null;
     try
     {
         var report = await Benchmark.RunAsync(
             new BenchOptions
             {
-                Model = folder,
+                Model = checkpoint,
                 Dtype = parsed.GetRequiredValue(dtype),
                 Store = parsed.GetValue(store) ?? own!,
                 Delay = TimeSpan.FromMilliseconds(parsed.GetValue(delay)),
@@ -57,8 +53,7 @@ command.SetAction(async (parsed, cancellationToken) =>
     }
     catch (Exception exception) when (exception is GranaryException or StorageException)
     {
-        await Console.Error.WriteLineAsync($"{exception.Message} {(exception is GranaryException told ? told.Remedy : ((StorageException)exception).Remedy)}");
-        return 1;
+        return await FailAsync(exception);
     }
     finally
     {
@@ -68,4 +63,51 @@ command.SetAction(async (parsed, cancellationToken) =>
         }
     }
 });
+
+var dtypes = new Option<string[]>("--dtype") { Description = "float32 or bfloat16; both by default.", DefaultValueFactory = _ => ["float32", "bfloat16"], AllowMultipleArgumentsPerToken = true };
+var folder = new Option<string>("--folder") { Description = "Where the store is made, and deleted afterwards: on the disk that you want to know about.", DefaultValueFactory = _ => cache };
+var length = new Option<int>("--tokens") { Description = "A context's tokens.", DefaultValueFactory = _ => 2048 };
+dtypes.AcceptOnlyFromAmong("float32", "bfloat16");
+var create = new Command("create", "Times the creation of a context until it is durable against a bare prefill of the same ids.") { model, dtypes, folder, length, rounds, threads, json };
+create.SetAction(async (parsed, cancellationToken) =>
+{
+    try
+    {
+        var report = await CreateBenchmark.RunAsync(
+            new CreateOptions
+            {
+                Model = await MakeModelAsync(parsed.GetRequiredValue(model), cancellationToken),
+                Dtypes = [.. parsed.GetRequiredValue(dtypes).Distinct().Select(static name => KvDtypes.TryParse(name, out var kind) ? kind : throw new ArgumentException($"'{name}' is no dtype."))],
+                Folder = Path.GetFullPath(parsed.GetRequiredValue(folder)),
+                Tokens = parsed.GetValue(length),
+                Rounds = parsed.GetValue(rounds),
+                Threads = parsed.GetValue(threads),
+            },
+            cancellationToken);
+        Console.Write(parsed.GetValue(json) ? report.ToJson() : report.ToTable());
+        return 0;
+    }
+    catch (Exception exception) when (exception is GranaryException or StorageException)
+    {
+        return await FailAsync(exception);
+    }
+});
+command.Subcommands.Add(create);
 return await command.Parse(args).InvokeAsync();
+
+async Task<string> MakeModelAsync(string path, CancellationToken cancellationToken)
+{
+    if (path == defaultModel && !Directory.Exists(path) && PythiaShapes.TryGet(Shape, out var config))
+    {
+        await Console.Error.WriteLineAsync($"making {path}");
+        RandomCheckpoint.Create(config with { Window = Window }, 1, path, cancellationToken: cancellationToken);
+    }
+
+    return path;
+}
+
+static async Task<int> FailAsync(Exception exception)
+{
+    await Console.Error.WriteLineAsync($"{exception.Message} {(exception is GranaryException told ? told.Remedy : ((StorageException)exception).Remedy)}");
+    return 1;
+}

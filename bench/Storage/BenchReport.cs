@@ -20,25 +20,29 @@ internal sealed record BenchReport
 
     public required string Shape { get; init; }
 
-    public required string Dtype { get; init; }
-
     public required string Folder { get; init; }
 
-    public required IReadOnlyList<BenchRow> Rows { get; init; }
+    public required int Rounds { get; init; }
+
+    public required IReadOnlyList<BenchTable> Tables { get; init; }
 
     public string ToJson() => JsonSerializer.Serialize(this, JsonSerializerOptions.Web) + "\n";
 
-    public string ToTable()
+    public string ToText()
     {
         var text = new StringBuilder();
-        Line($"KV of {Shape}, {Dtype}; {Processors} processors ({Cpu}), {Rows[0].Seconds.Count} rounds, {Started:yyyy-MM-dd HH:mm} UTC");
-        Line($"load {LoadBefore} before, {LoadAfter} after; chunks in {Folder}");
-        Line($"");
-        Line($"{"work",-32} {"ours, ms",18} {"floor, ms",18} {"ours / floor",14}  floor is");
-        Line($"{"",-32} {"min",9}{"median",9} {"min",9}{"median",9} {"min",7}{"median",7}");
-        foreach (var row in Rows)
+        Line($"{Processors} processors ({Cpu}), {Rounds} rounds, {Started:yyyy-MM-dd HH:mm} UTC");
+        Line($"load {LoadBefore} before, {LoadAfter} after; the folder is in {Folder}, memory is /dev/shm");
+        foreach (var table in Tables)
         {
-            Line($"{row.Work,-32} {Least(row.Seconds),9:F2}{Middle(row.Seconds),9:F2} {Least(row.FloorSeconds),9:F2}{Middle(row.FloorSeconds),9:F2} {row.RatioOfMinima,7:F2}{row.RatioOfMedians,7:F2}  {row.Floor}");
+            Line($"");
+            Line($"KV of {SamplePages.Tokens} tokens of {Shape} in {table.Dtype}, {table.Bytes / 1e6:F1} MB");
+            Line($"{"work",-14} {"ours, ms",18} {"GB/s",13}  {"against",-24} {"theirs, ms",18} {"GB/s",13} {"ours / theirs",14} {"target",7}  met");
+            Line($"{"",-14} {"min",9}{"median",9} {"best",6}{"median",7}  {"",-24} {"min",9}{"median",9} {"best",6}{"median",7} {"min",7}{"median",7}");
+            foreach (var row in table.Rows)
+            {
+                Line($"{row.Work,-14} {Times(row.Seconds, row.Bytes)}  {row.Against,-24} {Times(row.AgainstSeconds, row.Bytes)} {row.RatioOfMinima,7:F2}{row.RatioOfMedians,7:F2} {(row.Target is { } target ? string.Create(CultureInfo.InvariantCulture, $"≤ {target:F1}") : ""),7}  {row.Met}");
+            }
         }
 
         return text.ToString();
@@ -46,7 +50,12 @@ internal sealed record BenchReport
         void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture).TrimEnd()).Append('\n');
     }
 
-    private static double Least(IReadOnlyList<double> seconds) => seconds.Min() * 1e3;
-
-    private static double Middle(IReadOnlyList<double> seconds) => Samples.Median(seconds) * 1e3;
+    private static string Times(IReadOnlyList<double> seconds, long bytes)
+    {
+        var (least, middle) = (seconds.Min(), Samples.Median(seconds));
+        return string.Create(CultureInfo.InvariantCulture, $"{least * 1e3,9:F2}{middle * 1e3,9:F2} {bytes / least / 1e9,6:F2}{bytes / middle / 1e9,7:F2}");
+    }
 }
+
+/// <summary>One dtype's rows.</summary>
+internal sealed record BenchTable(string Dtype, long Bytes, IReadOnlyList<BenchRow> Rows);

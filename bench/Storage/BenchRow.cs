@@ -2,27 +2,25 @@ using Granary.Inference.Benchmarks;
 
 namespace Granary.Bench.Storage;
 
-/// <summary>One piece of work: our seconds and the floor's, a pair for each round.</summary>
-internal sealed class BenchRow(string work, string floor)
+/// <summary>Ours against something else: seconds of each, a pair for each round, and what was aimed at.</summary>
+/// <param name="Work">What was done.</param>
+/// <param name="Against">What it is compared with.</param>
+/// <param name="Bytes">What was moved.</param>
+/// <param name="Seconds">Ours.</param>
+/// <param name="AgainstSeconds">The other's.</param>
+/// <param name="Target">The ratio that was aimed at; <see langword="null"/> for none.</param>
+internal sealed record BenchRow(string Work, string Against, long Bytes, IReadOnlyList<double> Seconds, IReadOnlyList<double> AgainstSeconds, double? Target)
 {
-    private readonly List<double> _ours = [];
-    private readonly List<double> _floors = [];
+    public double RatioOfMinima => Seconds.Min() / AgainstSeconds.Min();
 
-    public string Work { get; } = work;
+    public double RatioOfMedians => Samples.Median(Seconds) / Samples.Median(AgainstSeconds);
 
-    public string Floor { get; } = floor;
-
-    public IReadOnlyList<double> Seconds => _ours;
-
-    public IReadOnlyList<double> FloorSeconds => _floors;
-
-    public double RatioOfMinima => _ours.Min() / _floors.Min();
-
-    public double RatioOfMedians => Samples.Median(_ours) / Samples.Median(_floors);
-
-    public void Add(double ours, double floor)
+    /// <summary>Gets whether the target is met: <c>yes</c>, <c>no</c>, or by which of the two ratios alone; empty without a target.</summary>
+    public string Met => Target is not { } target ? "" : (RatioOfMinima <= target, RatioOfMedians <= target) switch
     {
-        _ours.Add(ours);
-        _floors.Add(floor);
-    }
+        (true, true) => "yes",
+        (true, false) => "by minima",
+        (false, true) => "by medians",
+        _ => "no",
+    };
 }

@@ -48,37 +48,23 @@ public sealed class ChunkStore(IObjectStore store)
     public async Task<ChunkRead> ReadAsync(ChunkIdentity identity, string? expectedChecksum, Memory<byte> kv, CancellationToken cancellationToken)
     {
         RequireLength(identity, kv.Length);
-        var key = identity.Key;
-        if (await store.HeadAsync(key, cancellationToken).ConfigureAwait(false) is not { } info)
-        {
-            return new(ChunkFault.Absent, null);
-        }
-
-        if (info.Length != StoredBytes(identity))
-        {
-            return new(ChunkFault.Length, info.Version);
-        }
-
         var header = new byte[HeaderLength(identity)];
         var tokens = new byte[identity.DataBytes - identity.KvBytes];
         try
         {
-            // Versions may differ between the reads, where a repair comes in between: the checks below hold of what was read, whoever wrote it.
-            var versions = await Task.WhenAll(
-                store.ReadAsync(key, 0, header, cancellationToken),
-                store.ReadAsync(key, header.Length, kv, cancellationToken),
-                store.ReadAsync(key, header.Length + identity.KvBytes, tokens, cancellationToken)).ConfigureAwait(false);
-            if (versions.Any(version => version is null))
+            // A repair may come in between where the store needs several requests: the checks below hold of what was read, whoever wrote it.
+            if (await store.ReadAllAsync(identity.Key, [header, kv, tokens], cancellationToken).ConfigureAwait(false) is not { } info)
             {
                 return new(ChunkFault.Absent, null);
             }
+
+            var fault = info.Length == header.Length + identity.DataBytes ? FindFault(identity, expectedChecksum, header, kv.Span, tokens) : ChunkFault.Length;
+            return new(fault, info.Version);
         }
         catch (EndOfStreamException)
         {
-            return new(ChunkFault.Length, info.Version);
+            return new(ChunkFault.Length, null);
         }
-
-        return new(FindFault(identity, expectedChecksum, header, kv.Span, tokens), info.Version);
     }
 
     /// <summary>Gets whether a chunk is there with the right length; its bytes are not looked at.</summary>

@@ -114,6 +114,29 @@ public sealed class FolderObjectStore : IObjectStore
     }
 
     /// <inheritdoc/>
+    public Task<ObjectInfo?> ReadAllAsync(string key, IReadOnlyList<Memory<byte>> parts, CancellationToken cancellationToken) =>
+        RunAsync(key, writing: false, async path =>
+        {
+            var (file, info) = await OpenAsync(key, path, cancellationToken).ConfigureAwait(false);
+            using (file)
+            {
+                if (file is null || info?.Length != parts.Sum(static part => (long)part.Length))
+                {
+                    return info;
+                }
+
+                var offset = 0L;
+                foreach (var part in parts)
+                {
+                    Fill(key, file, offset, part, cancellationToken);
+                    offset += part.Length;
+                }
+
+                return info;
+            }
+        });
+
+    /// <inheritdoc/>
     public Task<bool> TouchAsync(string key, CancellationToken cancellationToken) =>
         RunAsync(key, writing: true, async path =>
         {

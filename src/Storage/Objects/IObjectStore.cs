@@ -48,6 +48,36 @@ public interface IObjectStore
     /// <exception cref="EndOfStreamException">The object is shorter than <c>offset + destination.Length</c>.</exception>
     Task<ObjectVersion?> ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken);
 
+    /// <summary>Reads a whole object in place, into memories that follow each other.</summary>
+    /// <param name="key">The object's key.</param>
+    /// <param name="parts">Are filled in order, where the object is as long as they are together; the store writes to them until the call ends, and not after.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>
+    /// The object, or <see langword="null"/> where there is none. Where its length is not that of the parts, nothing was read. Another write may come in between
+    /// where a store needs several requests: who reads checks the bytes.
+    /// </returns>
+    /// <exception cref="EndOfStreamException">The object became shorter meanwhile.</exception>
+    /// <remarks>This implementation asks for the length and then for all parts at once; a store that can do with one request does.</remarks>
+    async Task<ObjectInfo?> ReadAllAsync(string key, IReadOnlyList<Memory<byte>> parts, CancellationToken cancellationToken)
+    {
+        var info = await HeadAsync(key, cancellationToken).ConfigureAwait(false);
+        if (info is null || info.Length != parts.Sum(static part => (long)part.Length))
+        {
+            return info;
+        }
+
+        var offset = 0L;
+        var reads = new Task<ObjectVersion?>[parts.Count];
+        for (var index = 0; index < reads.Length; index++)
+        {
+            reads[index] = ReadAsync(key, offset, parts[index], cancellationToken);
+            offset += parts[index].Length;
+        }
+
+        var versions = await Task.WhenAll(reads).ConfigureAwait(false);
+        return versions.Contains(null) ? null : info;
+    }
+
     /// <summary>Raises an object's time and version, so that a collector that listed it before leaves it alone.</summary>
     /// <param name="key">The object's key.</param>
     /// <param name="cancellationToken">Cancels.</param>

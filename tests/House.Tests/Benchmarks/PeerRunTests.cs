@@ -1,4 +1,5 @@
 using Granary.Bench.Engine;
+using Granary.Bench.Peers;
 
 namespace Granary.House.Tests.Benchmarks;
 

@@ -153,6 +153,32 @@ public abstract class ObjectStoreContract
     }
 
     [Fact]
+    public async Task ReadAllAsync_PartsAreAsLongAsTheObject_FillsThemInOrder()
+    {
+        var content = Random(3, 100_000);
+        var version = await Store.PutAsync("a.bin", new(content), Precondition.None, Stopping);
+        byte[][] parts = [new byte[64], new byte[99_900], [], new byte[36]];
+
+        var info = await Store.ReadAllAsync("a.bin", [.. parts.Select(static part => part.AsMemory())], Stopping);
+
+        Assert.Equal((content.Length, version), (info!.Length, info.Version));
+        Assert.Equal(content, parts.SelectMany(static part => part));
+    }
+
+    [Theory, InlineData(0), InlineData(999), InlineData(1001), InlineData(2000)]
+    public async Task ReadAllAsync_PartsAreOfAnotherLength_ReadsNothing(int length)
+    {
+        var version = await Store.PutAsync("a.bin", new(Random(3, 1000)), Precondition.None, Stopping);
+        var part = new byte[length];
+
+        var info = await Store.ReadAllAsync("a.bin", [part.AsMemory(0, length / 2), part.AsMemory(length / 2)], Stopping);
+
+        Assert.Equal((1000, version), (info!.Length, info.Version));
+        Assert.Equal(new byte[length], part);
+        Assert.Null(await Store.ReadAllAsync("b.bin", [part], Stopping));
+    }
+
+    [Fact]
     public async Task TouchAsync_ObjectExists_ChangesVersionAndNotContent()
     {
         var listed = await Store.PutAsync("c.bin", Text("1"), Precondition.Absent, Stopping);
@@ -230,6 +256,7 @@ public abstract class ObjectStoreContract
             () => Store.FindAsync(key, Stopping),
             () => Store.HeadAsync(key, Stopping),
             () => Store.ReadAsync(key, 0, new byte[1], Stopping),
+            () => Store.ReadAllAsync(key, [new byte[1]], Stopping),
             () => Store.TouchAsync(key, Stopping),
             () => Store.DeleteAsync(key, Precondition.None, Stopping),
         ];

@@ -1,7 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 
-namespace Granary.Bench.Engine;
+namespace Granary.Bench.Peers;
 
 /// <summary>A process that does one thing and ends.</summary>
 internal static class ChildCommand
