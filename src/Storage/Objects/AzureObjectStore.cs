@@ -17,6 +17,9 @@ public sealed class AzureObjectStore(BlobContainerClient container, string prefi
     private const string WriteIdKey = "granarywrite";
     private const string TouchedKey = "granarytouch";
     private const int BlockLength = 4 << 20;
+    private const int RangeLength = 8 << 20;
+    private const int PartsAtOnce = 4;
+    private const int MostReads = 4;
     private const int PageLength = 1000;
 
     private readonly string _start = prefix.Length == 0 ? "" : ObjectKey.Check(prefix) + "/";
@@ -42,7 +45,7 @@ public sealed class AzureObjectStore(BlobContainerClient container, string prefi
 
     /// <inheritdoc/>
     public Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken) =>
-        RunAsync(key, writing: false, async blob =>
+        RunAsync(key, writing: false, blob => OfOneVersionAsync(async () =>
         {
             if (await DownloadAsync(blob, default, cancellationToken).ConfigureAwait(false) is not { } answer)
             {
@@ -61,7 +64,7 @@ public sealed class AzureObjectStore(BlobContainerClient container, string prefi
                 await answer.Content.ReadExactlyAsync(content, cancellationToken).ConfigureAwait(false);
                 return new StoredObject(content, VersionOf(answer.Details.ETag));
             }
-        }, cancellationToken);
+        }), cancellationToken);
 
     /// <inheritdoc/>
     public Task<ObjectInfo?> HeadAsync(string key, CancellationToken cancellationToken) =>
@@ -85,14 +88,7 @@ public sealed class AzureObjectStore(BlobContainerClient container, string prefi
 
             try
             {
-                using var answer = await DownloadAsync(blob, new HttpRange(offset, destination.Length), cancellationToken).ConfigureAwait(false);
-                if (answer is null)
-                {
-                    return null;
-                }
-
-                await answer.Content.ReadExactlyAsync(destination, cancellationToken).ConfigureAwait(false);
-                return VersionOf(answer.Details.ETag);
+                return await OfOneVersionAsync(() => ReadRangesAsync(blob, offset, destination, cancellationToken)).ConfigureAwait(false);
             }
             catch (Exception e) when (e is EndOfStreamException or RequestFailedException { Status: 416 })
             {
@@ -131,9 +127,15 @@ public sealed class AzureObjectStore(BlobContainerClient container, string prefi
     public Task<bool> DeleteAsync(string key, Precondition precondition, CancellationToken cancellationToken) =>
         RunAsync(key, writing: true, async blob =>
         {
-            if (precondition.MustBeAbsent)
+            // Looked at first: a delete that finds nothing may be the retry of one's own, whose answer was lost.
+            if (await FindPropertiesAsync(blob, cancellationToken).ConfigureAwait(false) is not { } found)
             {
-                return await FindPropertiesAsync(blob, cancellationToken).ConfigureAwait(false) is null ? false : throw new ObjectConflictException(key);
+                return false;
+            }
+
+            if (precondition.MustBeAbsent || (precondition.Version is { } version && version != VersionOf(found.ETag)))
+            {
+                throw new ObjectConflictException(key);
             }
 
             try
@@ -144,11 +146,11 @@ public sealed class AzureObjectStore(BlobContainerClient container, string prefi
             catch (RequestFailedException e) when (AzureFaults.IsRefusal(e))
             {
                 // Where the blob is gone, some services say 412 and some 404.
-                return await FindPropertiesAsync(blob, cancellationToken).ConfigureAwait(false) is null ? false : throw new ObjectConflictException(key, e);
+                return await FindPropertiesAsync(blob, cancellationToken).ConfigureAwait(false) is null ? true : throw new ObjectConflictException(key, e);
             }
             catch (RequestFailedException e) when (AzureFaults.IsAbsent(e))
             {
-                return false;
+                return true;
             }
         }, cancellationToken);
 
@@ -180,7 +182,7 @@ public sealed class AzureObjectStore(BlobContainerClient container, string prefi
         {
             Conditions = ConditionsOf(precondition),
             Metadata = new Dictionary<string, string> { [WriteIdKey] = writeId },
-            TransferOptions = new StorageTransferOptions { InitialTransferSize = BlockLength, MaximumTransferSize = BlockLength, MaximumConcurrency = 4 },
+            TransferOptions = new StorageTransferOptions { InitialTransferSize = BlockLength, MaximumTransferSize = BlockLength, MaximumConcurrency = PartsAtOnce },
         };
         try
         {
@@ -219,6 +221,52 @@ public sealed class AzureObjectStore(BlobContainerClient container, string prefi
         catch (Exception e) when (AzureFaults.Find(e, Description, writing: false, cancellationToken) is { } fault)
         {
             throw fault;
+        }
+    }
+
+    // The first range's answer says which version the others must be of. They are read beside its body: one connection carries a fraction of what an account gives.
+    private static async Task<ObjectVersion?> ReadRangesAsync(BlobClient blob, long offset, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        using var first = await DownloadAsync(blob, new HttpRange(offset, Math.Min(RangeLength, destination.Length)), cancellationToken).ConfigureAwait(false);
+        if (first is null)
+        {
+            return null;
+        }
+
+        var ofThatVersion = new BlobRequestConditions { IfMatch = first.Details.ETag };
+        var ranges = (destination.Length + RangeLength - 1) / RangeLength;
+        // Ends only once no range is read any more, failed or not: the destination is borrowed.
+        await Parallel.ForAsync(0, ranges, new ParallelOptions { MaxDegreeOfParallelism = PartsAtOnce, CancellationToken = cancellationToken }, async (range, stopping) =>
+        {
+            var start = range * RangeLength;
+            var part = destination[start..Math.Min(start + RangeLength, destination.Length)];
+            if (range == 0)
+            {
+                await first.Content.ReadExactlyAsync(part, stopping).ConfigureAwait(false);
+                return;
+            }
+
+            var options = new BlobDownloadOptions { Range = new HttpRange(offset + start, part.Length), Conditions = ofThatVersion };
+            using BlobDownloadStreamingResult answer = await blob.DownloadStreamingAsync(options, stopping).ConfigureAwait(false);
+            await answer.Content.ReadExactlyAsync(part, stopping).ConfigureAwait(false);
+        }).ConfigureAwait(false);
+        return VersionOf(first.Details.ETag);
+    }
+
+    // The SDK continues a body that breaks off where it did, if the object is the same still. One that was replaced or deleted meanwhile is read from the
+    // start, and so is one whose refusal broke off: the SDK reads the body of a 404 or 416 behind its retries.
+    private static async Task<T> OfOneVersionAsync<T>(Func<Task<T>> read)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await read().ConfigureAwait(false);
+            }
+            catch (Exception e) when (attempt < MostReads && (e is RequestFailedException { Status: 404 or 412 } || (e is IOException and not EndOfStreamException)))
+            {
+                // Each time round another writer has changed it, or the network failed once more.
+            }
         }
     }
 

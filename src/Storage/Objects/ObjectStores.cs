@@ -81,18 +81,12 @@ public static class ObjectStores
         return new AzureObjectStore(client, path.Length > 1 ? path[1] : "");
     }
 
-    /// <summary>Retries for a few seconds, so that a store that does not answer is said to be so while someone still waits.</summary>
-    private static BlobClientOptions ClientOptions() => new(Version)
+    private static BlobClientOptions ClientOptions()
     {
-        Retry =
-        {
-            Mode = RetryMode.Exponential,
-            MaxRetries = 3,
-            Delay = TimeSpan.FromMilliseconds(200),
-            MaxDelay = TimeSpan.FromSeconds(2),
-            NetworkTimeout = TimeSpan.FromSeconds(30),
-        },
-    };
+        var options = new BlobClientOptions(Version) { RetryPolicy = new AzureRetries() };
+        options.AddPolicy(new AzureTimeLimits(), HttpPipelinePosition.PerCall);
+        return options;
+    }
 
     private static void CheckContainer(string name)
     {

@@ -1,6 +1,3 @@
-using Azure.Core;
-using Azure.Core.Pipeline;
-using Azure.Storage.Blobs;
 using Granary.Storage.Errors;
 using Granary.Storage.Objects;
 using Granary.Testing.Servers;
@@ -23,23 +20,6 @@ public sealed class AzureObjectStoreTests(AzuriteServer azurite) : ObjectStoreCo
         var whole = ObjectStores.Open($"{azurite.ConnectionString}Container={_container}", TimeProvider.System);
         Assert.Equal(["some/where/a/b"], await whole.ListKeysAsync(""));
         Assert.Equal($"http://127.0.0.1:{azurite.Port}/devstoreaccount1/{_container}/some/where", Store.Description);
-    }
-
-    [Fact, Trait("Invariant", "4")]
-    public async Task PutAsync_AnswerIsLostAndRetried_RecognisesItsOwnWrite()
-    {
-        var loss = new LoseOneAnswer();
-        var store = new AzureObjectStore(new BlobContainerClient(azurite.ConnectionString, _container, Options(loss)));
-        await Store.PutAsync("other", Text("makes the container"), Precondition.None, Stopping);
-        loss.Armed = true;
-
-        var version = await store.PutAsync("m.json", Text("1"), Precondition.Absent, Stopping);
-
-        Assert.False(loss.Armed);
-        Assert.Equal(version, (await store.HeadAsync("m.json", Stopping))!.Version);
-        loss.Armed = true;
-        var next = await store.PutAsync("m.json", Text("2"), Precondition.Unchanged(version), Stopping);
-        Assert.Equal(next, (await store.FindAsync("m.json", Stopping))!.Version);
     }
 
     [Fact]
@@ -90,30 +70,5 @@ public sealed class AzureObjectStoreTests(AzuriteServer azurite) : ObjectStoreCo
 
         Assert.Equal("StoreUnavailable", fault.Code);
         Assert.Contains("identity", fault.Message, StringComparison.Ordinal);
-    }
-
-    private static BlobClientOptions Options(HttpPipelinePolicy policy)
-    {
-        var options = new BlobClientOptions(BlobClientOptions.ServiceVersion.V2026_06_06) { Retry = { Delay = TimeSpan.FromMilliseconds(1) } };
-        options.AddPolicy(policy, HttpPipelinePosition.PerRetry);
-        return options;
-    }
-
-    /// <summary>Lets one write through and loses what the service answers.</summary>
-    private sealed class LoseOneAnswer : HttpPipelinePolicy
-    {
-        public bool Armed { get; set; }
-
-        public override void Process(HttpMessage message, ReadOnlyMemory<HttpPipelinePolicy> pipeline) => throw new NotSupportedException();
-
-        public override async ValueTask ProcessAsync(HttpMessage message, ReadOnlyMemory<HttpPipelinePolicy> pipeline)
-        {
-            await ProcessNextAsync(message, pipeline);
-            if (Armed && message.Request.Method == RequestMethod.Put)
-            {
-                Armed = false;
-                throw new IOException("The answer was lost.");
-            }
-        }
     }
 }

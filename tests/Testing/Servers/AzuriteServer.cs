@@ -16,13 +16,14 @@ public sealed class AzuriteServer : IAsyncLifetime
     public int Port { get; private set; }
 
     /// <summary>Gets the connection string; skips the running test where Azurite is missing.</summary>
-    public string ConnectionString
+    public string ConnectionString => ConnectionStringBy(Port);
+
+    /// <summary>Gets the connection string by way of a proxy; skips the running test where Azurite is missing.</summary>
+    /// <param name="port">The proxy's port on 127.0.0.1.</param>
+    public static string ConnectionStringBy(int port)
     {
-        get
-        {
-            Needs.Azurite();
-            return $"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={Key};BlobEndpoint=http://127.0.0.1:{Port}/devstoreaccount1;";
-        }
+        Needs.Azurite();
+        return $"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={Key};BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1;";
     }
 
     /// <summary>Finds Azurite's blob service in <c>.tools/</c>; null where it was not fetched.</summary>
