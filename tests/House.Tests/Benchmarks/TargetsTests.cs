@@ -21,10 +21,10 @@ public sealed class TargetsTests
     [Fact]
     public void Compare_WithoutAPeer_ComparesOursWithOurs() => Assert.Equal(
         [
-            "decode, 16 asks over one context 1500 / separate contexts: 6/10 6/11 of 0.5: no",
+            "decode, 16 asks over one context 1500 / separate contexts: 6/11 6/11 of 0.5: no",
             "decode, batch 1, context 2048 / floor: 2/2 2/2 of 1.2: yes",
             "decode, 16 asks over one context 1500 / floor: 6/1 6/2 of : ",
-            "decode, batch 16, context 1500 / floor: 10/5 11/5 of : ",
+            "decode, batch 16, context 1500 / floor: 11/5 11/5 of : ",
             "prefill 512 / one step: cost of history independence: 3/4 4/4 of 1.05: yes",
         ],
         Targets.Compare(_series, "float32").Select(Show));
