@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Granary.Inference.Tensors;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn.functional;
 
@@ -7,7 +8,7 @@ namespace Granary.Inference.Attention;
 /// <summary>Attention of one sequence's new rows to its whole KV cache.</summary>
 internal static class CausalAttention
 {
-    private const long RowBlock = 8;
+    private const long RowTile = 8;
 
     /// <summary>Makes the mask of a step.</summary>
     /// <param name="rows">New rows.</param>
@@ -52,24 +53,11 @@ internal static class CausalAttention
         }
 
         // Over few rows libtorch 2.10 sums in an order that follows the thread count: of one row in partial results, of 3 or 7 by where a thread's workspace
-        // happens to be aligned (measured: 1 and 2 threads differ in float32 and float64). Whole blocks of rows are alike; the last row fills them up.
-        var padded = (rows + RowBlock - 1) / RowBlock * RowBlock;
+        // happens to be aligned (measured: 1 and 2 threads differ in float32 and float64). Whole tiles of rows are alike.
         var causal = mask is null && rows > 1;
-        if (padded > rows)
-        {
-            query = PadWithLast(query, 2, padded);                     // [1, heads, padded, head_dim]
-            mask = mask is null ? null : PadWithLast(mask, 0, padded); // [padded, tokens]
-        }
-
+        query = PaddedRows.Pad(query, RowTile);                        // [1, heads, padded_rows, head_dim]
+        mask = mask is null ? null : PaddedRows.Pad(mask, RowTile);    // [padded_rows, tokens]
         var mixed = scaled_dot_product_attention(query, keys, values, mask, is_casual: causal).narrow(2, 0, rows); // [1, heads, rows, head_dim]
         return mixed.transpose(1, 2).reshape(rows, -1).MoveToOuterDisposeScope();                                  // [rows, heads * head_dim]
-    }
-
-    private static Tensor PadWithLast(Tensor tensor, long dimension, long length)
-    {
-        var rows = tensor.shape[dimension];
-        var shape = tensor.shape;
-        shape[dimension] = length - rows;
-        return cat([tensor, tensor.narrow(dimension, rows - 1, 1).expand(shape)], dimension);
     }
 }

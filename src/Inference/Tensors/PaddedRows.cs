@@ -9,21 +9,23 @@ internal static class PaddedRows
     private const long Tile = 4;
 
     /// <summary>Gets the rows of whole tiles.</summary>
-    public static long Count(long rows) => (rows + Tile - 1) / Tile * Tile;
+    public static long Count(long rows, long tile = Tile) => (rows + tile - 1) / tile * tile;
 
     /// <summary>Appends zero rows up to whole tiles.</summary>
-    /// <param name="input">[rows, width].</param>
-    /// <returns>[padded_rows, width]; the input itself where nothing is missing, so call it inside a dispose scope.</returns>
-    public static Tensor Pad(Tensor input)
+    /// <param name="input">[..., rows, width].</param>
+    /// <param name="tile">The rows of a tile.</param>
+    /// <returns>[..., padded_rows, width]; the input itself where nothing is missing, so call it inside a dispose scope.</returns>
+    public static Tensor Pad(Tensor input, long tile = Tile)
     {
-        var rows = input.shape[0];
-        var missing = Count(rows) - rows;
-        if (missing == 0)
+        var shape = input.shape;
+        var rows = shape[^2];
+        shape[^2] = Count(rows, tile) - rows;
+        if (shape[^2] == 0)
         {
             return input;
         }
 
-        using var zero = zeros(missing, input.shape[1], input.dtype); // [padded_rows - rows, width]
-        return cat([input, zero], 0);                                // [padded_rows, width]
+        using var zero = zeros(shape, input.dtype); // [..., padded_rows - rows, width]
+        return cat([input, zero], -2);              // [..., padded_rows, width]
     }
 }
