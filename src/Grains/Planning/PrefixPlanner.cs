@@ -64,20 +64,19 @@ internal sealed partial class PrefixPlanner(ChunkProbe probe, KvRegistry registr
     {
         var loaded = model.Loaded;
         var tokens = Math.Min(ProbeTokens, Math.Min(loaded.Layout.PageSize, loaded.Config.Window));
-        var bytes = loaded.Layout.BytesPerToken * tokens;
-        if (bytes > registry.Budget.TotalBytes - registry.Budget.UsedBytes)
+        using var reservation = registry.Budget.TryAdmit(loaded.Layout.BytesPerToken * tokens);
+        if (reservation is null)
         {
             return; // a load waits for nobody's memory: the first page that is computed tells
         }
 
-        using var reservation = await registry.Budget.AdmitAsync(bytes, batch: false, cancellationToken);
         var page = KvPage.Allocate(loaded.Layout, 0, tokens, reservation);
         try
         {
-            var took = await loaded.PrefillPageAsync([], page, new int[tokens], batch: false, cancellationToken, followsAdmitted: true);
+            var took = await ComputeAsync();
             if (took < ShortProbe)
             {
-                took = await loaded.PrefillPageAsync([], page, new int[tokens], batch: false, cancellationToken, followsAdmitted: true);
+                took = await ComputeAsync();
             }
 
             PaceOf(model.Id).Prefill.Observe(loaded.PrefillOperations(0, tokens), took);
@@ -86,6 +85,8 @@ internal sealed partial class PrefixPlanner(ChunkProbe probe, KvRegistry registr
         {
             page.Release();
         }
+
+        Task<TimeSpan> ComputeAsync() => loaded.PrefillPageAsync([], page, new int[tokens], batch: false, cancellationToken, followsAdmitted: true);
     }
 
     /// <inheritdoc/>

@@ -64,6 +64,25 @@ public sealed class KvBudget(long totalBytes, Func<long, long>? reclaim = null)
         return new KvReservation(this, bytes);
     }
 
+    /// <summary>Takes bytes where they are free now and nobody waits; reclaims nothing.</summary>
+    /// <param name="bytes">All bytes that the request will need.</param>
+    /// <returns>The bytes, which the caller disposes; <see langword="null"/> where they would have to be waited for.</returns>
+    public KvReservation? TryAdmit(long bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        lock (_lock)
+        {
+            if (_interactive.Count + _batch.Count > 0 || bytes > TotalBytes - _used)
+            {
+                return null;
+            }
+
+            _used += bytes;
+        }
+
+        return new KvReservation(this, bytes);
+    }
+
     /// <summary>Looks whether the first waiter can be admitted now: told when memory that could not be reclaimed can be.</summary>
     public void NoteReclaimable()
     {

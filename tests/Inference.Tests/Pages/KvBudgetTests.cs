@@ -51,6 +51,24 @@ public sealed class KvBudgetTests
     }
 
     [Fact]
+    public async Task TryAdmit_FreeOrFullOrAwaited_TakesOnlyWhatNobodyHasToWaitFor()
+    {
+        var budget = new KvBudget(100, _ => throw new InvalidOperationException("Something was reclaimed."));
+        var held = budget.TryAdmit(60);
+        Assert.Equal((60, 60), (held!.Bytes, budget.UsedBytes));
+        Assert.Null(budget.TryAdmit(41));
+        budget.TryAdmit(40)!.Dispose();
+        Assert.Equal(60, budget.UsedBytes);
+
+        budget.Reclaim = _ => 0;
+        var large = budget.AdmitAsync(80, false, default);
+        Assert.Null(budget.TryAdmit(10)); // would fit beside it
+        held.Dispose();
+        (await large).Dispose();
+        Assert.Equal(0, budget.UsedBytes);
+    }
+
+    [Fact]
     public async Task Admit_CancelledWhileWaiting_LeavesAndLetsTheNextIn()
     {
         var budget = new KvBudget(100);
