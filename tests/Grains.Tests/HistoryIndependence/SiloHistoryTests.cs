@@ -10,6 +10,8 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
 {
     private const int CrossingTokens = 240; // with the prompt 247: the answer's tenth token begins a page
     private const int NewTokens = 48;
+    private static readonly GenerationOptions Greedy = new() { MaxNewTokens = NewTokens, IgnoreEos = true, LogProbabilities = true };
+    private static readonly GenerationOptions Sampled = Greedy with { Temperature = 0.8, Seed = 7 };
     private static readonly TokenInput Prompt = TokenInput.OfTokens(11, 12, 13, 14, 15, 16, 17);
 
     public static TheoryData<int, bool> Contexts()
@@ -29,16 +31,11 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
     {
         OneSilo host = isHalf ? half : silo;
         var ids = OneSilo.Ids(tokens, 1000 + tokens);
-        foreach (var options in (GenerationOptions[])
-            [
-                new() { MaxNewTokens = NewTokens, IgnoreEos = true, LogProbabilities = true },
-                new() { MaxNewTokens = NewTokens, IgnoreEos = true, LogProbabilities = true, Temperature = 0.8, Seed = 7 },
-            ])
+        foreach (var options in (GenerationOptions[])[Greedy, Sampled])
         {
             var name = $"history-{tokens}-{options.Temperature > 0}";
             var request = new AskRequest { Prompt = Prompt, Options = options };
-            var without = await OneSilo.EndAsync(host.Nameless().GenerateAsync(
-                new GenerateRequest { Context = TokenInput.OfTokens(ids), Prompt = Prompt, Options = options, NoCache = true }));
+            var without = await WithoutCacheAsync(host, ids, options);
             var context = host.Context(name);
             await OneSilo.CreateAsync(context, TokenInput.OfTokens(ids));
             AssertSame(without, await OneSilo.EndAsync(context.AskAsync(request)));
@@ -61,7 +58,7 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
         OneSilo host = isHalf ? half : silo;
         await using OneSilo other = isHalf ? new HalfSilo(host.Store) : new SecondSilo(host.Store);
         await other.InitializeAsync();
-        var request = new AskRequest { Prompt = Prompt, Options = new() { MaxNewTokens = NewTokens, IgnoreEos = true, LogProbabilities = true, Temperature = 0.8, Seed = 7 } };
+        var request = new AskRequest { Prompt = Prompt, Options = Sampled };
         foreach (var tokens in (int[])[3, 257, 513])
         {
             await OneSilo.CreateAsync(host.Context($"there-{tokens}"), TokenInput.OfTokens(OneSilo.Ids(tokens, tokens)));
@@ -79,12 +76,12 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
     {
         await using var other = new ThreadedSilo(threads);
         await other.InitializeAsync();
+        var request = new AskRequest { Prompt = Prompt, Options = Sampled };
         foreach (var tokens in (int[])[1, 257, 1500])
         {
-            var request = new AskRequest { Prompt = Prompt, Options = new() { MaxNewTokens = NewTokens, IgnoreEos = true, LogProbabilities = true, Temperature = 0.8, Seed = 7 } };
-            var input = TokenInput.OfTokens(OneSilo.Ids(tokens, tokens));
-            await OneSilo.CreateAsync(other.Context($"threads-{tokens}"), input);
-            var here = await OneSilo.EndAsync(silo.Nameless().GenerateAsync(new GenerateRequest { Context = input, Prompt = Prompt, Options = request.Options, NoCache = true }));
+            var ids = OneSilo.Ids(tokens, tokens);
+            await OneSilo.CreateAsync(other.Context($"threads-{tokens}"), TokenInput.OfTokens(ids));
+            var here = await WithoutCacheAsync(silo, ids, Sampled);
             AssertSame(here, await OneSilo.EndAsync(other.Context($"threads-{tokens}").AskAsync(request)));
         }
     }
@@ -96,21 +93,27 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
     {
         OneSilo host = isHalf ? half : silo;
         var ids = OneSilo.Ids(1500, 77);
-        var request = new AskRequest { Prompt = Prompt, Options = new() { MaxNewTokens = NewTokens, IgnoreEos = true, LogProbabilities = true } };
-        var whole = await OneSilo.EndAsync(host.Nameless().GenerateAsync(
-            new GenerateRequest { Context = TokenInput.OfTokens(ids), Prompt = Prompt, Options = request.Options, NoCache = true }));
+        var request = new AskRequest { Prompt = Prompt, Options = Greedy };
+        var whole = await WithoutCacheAsync(host, ids, Greedy);
         for (var split = 256; split < ids.Length; split += 256)
         {
             var context = host.Context($"split-{split}");
             await OneSilo.CreateAsync(context, TokenInput.OfTokens(ids[..split]));
             await context.EvictAsync(); // the rest is computed over pages that were read
-            await foreach (var progress in context.AppendAsync(new AppendRequest { Input = TokenInput.OfTokens(ids[split..]) }, TestContext.Current.CancellationToken))
-            {
-                Assert.True(progress.DoneTokens <= progress.TotalTokens);
-            }
-
+            await AppendAsync(context, ids[split..]);
             AssertSame(whole, await OneSilo.EndAsync(context.AskAsync(request)));
             await context.EvictAsync();
+        }
+    }
+
+    private static Task<Answer> WithoutCacheAsync(OneSilo host, int[] ids, GenerationOptions options) => OneSilo.EndAsync(host.Nameless().GenerateAsync(
+        new GenerateRequest { Context = TokenInput.OfTokens(ids), Prompt = Prompt, Options = options, NoCache = true }));
+
+    private static async Task AppendAsync(IContextGrain context, int[] ids)
+    {
+        await foreach (var progress in context.AppendAsync(new AppendRequest { Input = TokenInput.OfTokens(ids) }, TestContext.Current.CancellationToken))
+        {
+            Assert.True(progress.DoneTokens <= progress.TotalTokens);
         }
     }
 
@@ -163,14 +166,9 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
         var grown = host.Context($"{name}-grown");
         await OneSilo.CreateAsync(grown, TokenInput.OfTokens(ids[..(ids.Length / 2)]));
         var kept = await OneSilo.EndAsync(grown.AskAsync(request with { Keep = true }));
-        await foreach (var progress in grown.AppendAsync(new AppendRequest { Input = TokenInput.OfTokens(ids[(ids.Length / 2)..]) }, TestContext.Current.CancellationToken))
-        {
-            Assert.True(progress.DoneTokens <= progress.TotalTokens);
-        }
-
+        await AppendAsync(grown, ids[(ids.Length / 2)..]);
         int[] all = [.. ids[..(ids.Length / 2)], .. Prompt.TokenIds!, .. kept.TokenIds, .. ids[(ids.Length / 2)..]];
-        var reference = await OneSilo.EndAsync(host.Nameless().GenerateAsync(
-            new GenerateRequest { Context = TokenInput.OfTokens(all), Prompt = Prompt, Options = request.Options, NoCache = true }));
+        var reference = await WithoutCacheAsync(host, all, request.Options);
         AssertSame(reference, await OneSilo.EndAsync(grown.AskAsync(request)));
         await grown.EvictAsync(); // its first pages are the context's too
         return await OneSilo.EndAsync(host.Context(name).AskAsync(request));
