@@ -1,6 +1,6 @@
-using System.Buffers;
 using Granary.Grains.Planning;
 using Granary.Storage.Objects;
+using Granary.Testing.Stores;
 
 namespace Granary.Grains.Tests.Hosting;
 
@@ -18,36 +18,23 @@ public sealed class PlanningSilo : OneSilo
 
     protected override string Plan => "auto";
 
-    private sealed class CountingStore(IObjectStore inner) : IObjectStore
+    private sealed class CountingStore(IObjectStore inner) : DelegatingStore(inner)
     {
         private int _chunkCalls;
 
         public int ChunkCalls => Volatile.Read(ref _chunkCalls);
 
-        public string Description => inner.Description;
-
-        public Task<ObjectVersion> PutAsync(string key, ReadOnlySequence<byte> content, Precondition precondition, CancellationToken cancellationToken) =>
-            inner.PutAsync(key, content, precondition, cancellationToken);
-
-        public Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken) => inner.FindAsync(key, cancellationToken);
-
-        public Task<ObjectInfo?> HeadAsync(string key, CancellationToken cancellationToken)
+        public override Task<ObjectInfo?> HeadAsync(string key, CancellationToken cancellationToken)
         {
             Count(key);
-            return inner.HeadAsync(key, cancellationToken);
+            return base.HeadAsync(key, cancellationToken);
         }
 
-        public Task<ObjectVersion?> ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken)
+        public override Task<ObjectVersion?> ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken)
         {
             Count(key);
-            return inner.ReadAsync(key, offset, destination, cancellationToken);
+            return base.ReadAsync(key, offset, destination, cancellationToken);
         }
-
-        public Task<bool> TouchAsync(string key, CancellationToken cancellationToken) => inner.TouchAsync(key, cancellationToken);
-
-        public Task<bool> DeleteAsync(string key, Precondition precondition, CancellationToken cancellationToken) => inner.DeleteAsync(key, precondition, cancellationToken);
-
-        public IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, CancellationToken cancellationToken) => inner.ListAsync(prefix, cancellationToken);
 
         private void Count(string key)
         {

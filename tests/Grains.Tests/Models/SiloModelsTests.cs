@@ -10,6 +10,7 @@ using Granary.Storage.Chunks;
 using Granary.Storage.Objects;
 using Granary.Storage.Specs;
 using Granary.Testing;
+using Granary.Testing.Stores;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -104,30 +105,14 @@ public sealed class SiloModelsTests : IDisposable
     }
 
     /// <summary>Cancels once something was put, when the model's spec is in the store and its speed is not measured yet.</summary>
-    private sealed class CancellingStore(CancellationTokenSource source) : IObjectStore
+    private sealed class CancellingStore(CancellationTokenSource source) : DelegatingStore(new InMemoryObjectStore(TimeProvider.System))
     {
-        private readonly InMemoryObjectStore _inner = new(TimeProvider.System);
-
-        public string Description => _inner.Description;
-
-        public async Task<ObjectVersion> PutAsync(string key, ReadOnlySequence<byte> content, Precondition precondition, CancellationToken cancellationToken)
+        public override async Task<ObjectVersion> PutAsync(string key, ReadOnlySequence<byte> content, Precondition precondition, CancellationToken cancellationToken)
         {
-            var version = await _inner.PutAsync(key, content, precondition, cancellationToken);
+            var version = await base.PutAsync(key, content, precondition, cancellationToken);
             await source.CancelAsync();
             return version;
         }
-
-        public Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken) => _inner.FindAsync(key, cancellationToken);
-
-        public Task<ObjectInfo?> HeadAsync(string key, CancellationToken cancellationToken) => _inner.HeadAsync(key, cancellationToken);
-
-        public Task<ObjectVersion?> ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken) => _inner.ReadAsync(key, offset, destination, cancellationToken);
-
-        public Task<bool> TouchAsync(string key, CancellationToken cancellationToken) => _inner.TouchAsync(key, cancellationToken);
-
-        public Task<bool> DeleteAsync(string key, Precondition precondition, CancellationToken cancellationToken) => _inner.DeleteAsync(key, precondition, cancellationToken);
-
-        public IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, CancellationToken cancellationToken) => _inner.ListAsync(prefix, cancellationToken);
     }
 
     private sealed class KeptLog : ILogger<SiloModels>

@@ -6,6 +6,7 @@ using Granary.Storage.Errors;
 using Granary.Storage.Manifests;
 using Granary.Storage.Objects;
 using Granary.Storage.Sealing;
+using Granary.Testing.Stores;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Storage.Tests.Manifests;
@@ -288,34 +289,20 @@ public sealed class ManifestStoreTests
     }
 
     /// <summary>Fails every put, before or after doing it.</summary>
-    private sealed class LossyStore(IObjectStore inner) : IObjectStore
+    private sealed class LossyStore(IObjectStore inner) : DelegatingStore(inner)
     {
         public required bool WritesFirst { get; init; }
 
         public required Func<string, Exception> Fault { get; init; }
 
-        public string Description => inner.Description;
-
-        public async Task<ObjectVersion> PutAsync(string key, ReadOnlySequence<byte> content, Precondition precondition, CancellationToken cancellationToken)
+        public override async Task<ObjectVersion> PutAsync(string key, ReadOnlySequence<byte> content, Precondition precondition, CancellationToken cancellationToken)
         {
             if (WritesFirst)
             {
-                await inner.PutAsync(key, content, precondition, cancellationToken);
+                await base.PutAsync(key, content, precondition, cancellationToken);
             }
 
             throw Fault(key);
         }
-
-        public Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken) => inner.FindAsync(key, cancellationToken);
-
-        public Task<ObjectInfo?> HeadAsync(string key, CancellationToken cancellationToken) => inner.HeadAsync(key, cancellationToken);
-
-        public Task<ObjectVersion?> ReadAsync(string key, long offset, Memory<byte> destination, CancellationToken cancellationToken) => inner.ReadAsync(key, offset, destination, cancellationToken);
-
-        public Task<bool> TouchAsync(string key, CancellationToken cancellationToken) => inner.TouchAsync(key, cancellationToken);
-
-        public Task<bool> DeleteAsync(string key, Precondition precondition, CancellationToken cancellationToken) => inner.DeleteAsync(key, precondition, cancellationToken);
-
-        public IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, CancellationToken cancellationToken) => inner.ListAsync(prefix, cancellationToken);
     }
 }
