@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
-using Granary.Bench.Peers;
+using Granary.Bench.Common;
 using Granary.Inference.Benchmarks;
 
 namespace Granary.Bench.Engine;
@@ -9,7 +9,7 @@ namespace Granary.Bench.Engine;
 /// <summary>The run: in every round each engine does each unit once, in a process of its own, and they take turns in going first.</summary>
 internal sealed class Benchmark(BenchOptions options)
 {
-    private readonly Checkpoints _checkpoints = new(options);
+    private readonly string _tokenizer = RandomCheckpoints.TokenizerOf(options.Shared);
 
     /// <summary>Runs it.</summary>
     /// <exception cref="BenchException">A process failed, or something is missing.</exception>
@@ -40,14 +40,14 @@ internal sealed class Benchmark(BenchOptions options)
 
     private async Task<ModelReport> MeasureAsync(string shape, string dtype, Peer? peer, CancellationToken cancellationToken)
     {
-        var checkpoint = await _checkpoints.GetAsync(shape, cancellationToken);
+        var checkpoint = await RandomCheckpoints.GetAsync(options.Folder, shape, _tokenizer, cancellationToken);
         var series = new Series();
         var runs = new List<EngineRun>();
         var numerics = "";
         var engines = new List<Func<WorkUnit, int, Task>> { OursAsync };
         foreach (var kind in peer is null ? [] : PeerKind.Of(dtype))
         {
-            var file = await peer!.ConvertAsync(checkpoint, kind.WeightType, _checkpoints.Tokenizer, cancellationToken);
+            var file = await peer!.ConvertAsync(checkpoint, kind.WeightType, _tokenizer, cancellationToken);
             engines.Add((unit, round) => PeerAsync(peer, kind, file, unit, round));
         }
 

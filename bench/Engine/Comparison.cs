@@ -1,3 +1,5 @@
+using Granary.Bench.Common;
+
 namespace Granary.Bench.Engine;
 
 /// <summary>Ours against something else, with what was aimed at.</summary>
@@ -12,12 +14,6 @@ internal sealed record Comparison(string Work, RoundSample Ours, string Against,
 
     public double RatioOfMedians => Ours.Middle / Theirs.Middle;
 
-    /// <summary>Gets whether the target is met: <c>yes</c>, <c>no</c>, or by which of the two ratios alone; empty without a target.</summary>
-    public string Met => Target is not { } target ? "" : (RatioOfMinima <= target, RatioOfMedians <= target) switch
-    {
-        (true, true) => "yes",
-        (true, false) => "by minima",
-        (false, true) => "by medians",
-        _ => "no",
-    };
+    /// <summary>Gets whether the target is met, as <see cref="Verdict"/> says it.</summary>
+    public string Met => Verdict.Of(Target, RatioOfMinima, RatioOfMedians);
 }

@@ -1,5 +1,5 @@
 using System.Globalization;
-using Granary.Bench.Peers;
+using Granary.Bench.Common;
 
 namespace Granary.Bench.Engine;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using Granary.Bench.Peers;
+using Granary.Bench.Common;
 
 namespace Granary.Bench.Engine;
 

@@ -1,6 +1,6 @@
 using System.CommandLine;
+using Granary.Bench.Common;
 using Granary.Bench.Engine;
-using Granary.Bench.Peers;
 using Granary.Inference.Shapes;
 
 var cache = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "granary", "bench");

@@ -1,15 +1,14 @@
 using System.CommandLine;
+using Granary.Bench.Common;
 using Granary.Bench.Plan;
 using Granary.Bench.Plan.Create;
 using Granary.Errors;
 using Granary.Inference.Pages;
-using Granary.Inference.Shapes;
 using Granary.Storage.Errors;
 
 const string Shape = "pythia-70m";
-const int Window = 4096; // 2,048 tokens and an answer
 var cache = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "granary", "bench");
-var defaultModel = Path.Combine(cache, $"{Shape}-seed-1-window-{Window}");
+var defaultModel = RandomCheckpoints.PathOf(cache, Shape);
 var model = new Option<string>("--model") { Description = $"A checkpoint folder whose window holds the contexts. The default, {Shape} with random weights, is made where it is not there.", DefaultValueFactory = _ => defaultModel };
 var dtype = new Option<string>("--dtype") { Description = "float32 or bfloat16.", DefaultValueFactory = _ => "float32" };
 var store = new Option<string?>("--store") { Description = "A folder, or an Azure connection string. Default: a folder that is made, and deleted afterwards." };
@@ -35,25 +34,23 @@ command.SetAction(async (parsed, cancellationToken) =>
     var own = parsed.GetValue(store) is null ? Directory.CreateTempSubdirectory("granary-bench-plan-").FullName : null;
     try
     {
-        var report = await Benchmark.RunAsync(
-            new BenchOptions
-            {
-                Model = checkpoint,
-                Dtype = parsed.GetRequiredValue(dtype),
-                Store = parsed.GetValue(store) ?? own!,
-                Delay = TimeSpan.FromMilliseconds(parsed.GetValue(delay)),
-                BytesPerSecond = parsed.GetValue(rate) * 1e6,
-                Tokens = parsed.GetRequiredValue(tokens),
-                Rounds = parsed.GetValue(rounds),
-                Threads = parsed.GetValue(threads),
-            },
-            cancellationToken);
-        Console.Write(parsed.GetValue(json) ? report.ToJson() : report.ToTable());
-        return 0;
-    }
-    catch (Exception exception) when (exception is GranaryException or StorageException)
-    {
-        return await FailAsync(exception);
+        return await PrintAsync(async () =>
+        {
+            var report = await Benchmark.RunAsync(
+                new BenchOptions
+                {
+                    Model = checkpoint,
+                    Dtype = parsed.GetRequiredValue(dtype),
+                    Store = parsed.GetValue(store) ?? own!,
+                    Delay = TimeSpan.FromMilliseconds(parsed.GetValue(delay)),
+                    BytesPerSecond = parsed.GetValue(rate) * 1e6,
+                    Tokens = parsed.GetRequiredValue(tokens),
+                    Rounds = parsed.GetValue(rounds),
+                    Threads = parsed.GetValue(threads),
+                },
+                cancellationToken);
+            return parsed.GetValue(json) ? report.ToJson() : report.ToTable();
+        });
     }
     finally
     {
@@ -69,45 +66,37 @@ var folder = new Option<string>("--folder") { Description = "Where the store is 
 var length = new Option<int>("--tokens") { Description = "A context's tokens.", DefaultValueFactory = _ => 2048 };
 dtypes.AcceptOnlyFromAmong("float32", "bfloat16");
 var create = new Command("create", "Times the creation of a context until it is durable against a bare prefill of the same ids.") { model, dtypes, folder, length, rounds, threads, json };
-create.SetAction(async (parsed, cancellationToken) =>
+create.SetAction((parsed, cancellationToken) => PrintAsync(async () =>
+{
+    var report = await CreateBenchmark.RunAsync(
+        new CreateOptions
+        {
+            Model = await MakeModelAsync(parsed.GetRequiredValue(model), cancellationToken),
+            Dtypes = [.. parsed.GetRequiredValue(dtypes).Distinct().Select(static name => KvDtypes.TryParse(name, out var kind) ? kind : throw new ArgumentException($"'{name}' is no dtype."))],
+            Folder = Path.GetFullPath(parsed.GetRequiredValue(folder)),
+            Tokens = parsed.GetValue(length),
+            Rounds = parsed.GetValue(rounds),
+            Threads = parsed.GetValue(threads),
+        },
+        cancellationToken);
+    return parsed.GetValue(json) ? report.ToJson() : report.ToTable();
+}));
+command.Subcommands.Add(create);
+return await command.Parse(args).InvokeAsync();
+
+async Task<string> MakeModelAsync(string path, CancellationToken cancellationToken) =>
+    path == defaultModel ? await RandomCheckpoints.GetAsync(cache, Shape, tokenizerFile: null, cancellationToken) : path;
+
+static async Task<int> PrintAsync(Func<Task<string>> measure)
 {
     try
     {
-        var report = await CreateBenchmark.RunAsync(
-            new CreateOptions
-            {
-                Model = await MakeModelAsync(parsed.GetRequiredValue(model), cancellationToken),
-                Dtypes = [.. parsed.GetRequiredValue(dtypes).Distinct().Select(static name => KvDtypes.TryParse(name, out var kind) ? kind : throw new ArgumentException($"'{name}' is no dtype."))],
-                Folder = Path.GetFullPath(parsed.GetRequiredValue(folder)),
-                Tokens = parsed.GetValue(length),
-                Rounds = parsed.GetValue(rounds),
-                Threads = parsed.GetValue(threads),
-            },
-            cancellationToken);
-        Console.Write(parsed.GetValue(json) ? report.ToJson() : report.ToTable());
+        Console.Write(await measure());
         return 0;
     }
     catch (Exception exception) when (exception is GranaryException or StorageException)
     {
-        return await FailAsync(exception);
+        await Console.Error.WriteLineAsync($"{exception.Message} {(exception is GranaryException told ? told.Remedy : ((StorageException)exception).Remedy)}");
+        return 1;
     }
-});
-command.Subcommands.Add(create);
-return await command.Parse(args).InvokeAsync();
-
-async Task<string> MakeModelAsync(string path, CancellationToken cancellationToken)
-{
-    if (path == defaultModel && !Directory.Exists(path) && PythiaShapes.TryGet(Shape, out var config))
-    {
-        await Console.Error.WriteLineAsync($"making {path}");
-        RandomCheckpoint.Create(config with { Window = Window }, 1, path, cancellationToken: cancellationToken);
-    }
-
-    return path;
-}
-
-static async Task<int> FailAsync(Exception exception)
-{
-    await Console.Error.WriteLineAsync($"{exception.Message} {(exception is GranaryException told ? told.Remedy : ((StorageException)exception).Remedy)}");
-    return 1;
 }

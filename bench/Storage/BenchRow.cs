@@ -1,3 +1,4 @@
+using Granary.Bench.Common;
 using Granary.Inference.Benchmarks;
 
 namespace Granary.Bench.Storage;
@@ -15,12 +16,6 @@ internal sealed record BenchRow(string Work, string Against, long Bytes, IReadOn
 
     public double RatioOfMedians => Samples.Median(Seconds) / Samples.Median(AgainstSeconds);
 
-    /// <summary>Gets whether the target is met: <c>yes</c>, <c>no</c>, or by which of the two ratios alone; empty without a target.</summary>
-    public string Met => Target is not { } target ? "" : (RatioOfMinima <= target, RatioOfMedians <= target) switch
-    {
-        (true, true) => "yes",
-        (true, false) => "by minima",
-        (false, true) => "by medians",
-        _ => "no",
-    };
+    /// <summary>Gets whether the target is met, as <see cref="Verdict"/> says it.</summary>
+    public string Met => Verdict.Of(Target, RatioOfMinima, RatioOfMedians);
 }

@@ -1,8 +1,9 @@
-using Granary.Bench.Peers;
+using System.ComponentModel;
+using Granary.Bench.Common;
 using Granary.Inference.Benchmarks;
 using Granary.Inference.Pages;
-using Granary.Inference.Shapes;
 using Granary.Storage.Objects;
+using Granary.Testing.Servers;
 
 namespace Granary.Bench.Storage;
 
@@ -11,9 +12,8 @@ internal sealed class Benchmark(BenchOptions options, CancellationToken cancella
 {
     private const string MemoryFolder = "/dev/shm";
     private const string WeightType = "bf16"; // its KV has the shape and dtype that is asked for, whatever the weights' is
-    private const int Window = 4096;
 
-    private string Tokenizer => Path.Combine(options.Shared, "data", "tokenizer", "20B_tokenizer.json");
+    private string Tokenizer => RandomCheckpoints.TokenizerOf(options.Shared);
 
     /// <summary>Runs it.</summary>
     /// <exception cref="BenchException">A process failed, or something is missing.</exception>
@@ -21,7 +21,7 @@ internal sealed class Benchmark(BenchOptions options, CancellationToken cancella
     {
         var (started, loadBefore) = (TimeProvider.System.GetUtcNow(), MachineFacts.Load());
         var peer = options.WithPeer ? await LlamaCpp.FindAsync(options.Shared, options.Folder, cancellationToken) : null;
-        var model = peer is null ? null : await peer.ConvertAsync(MakeCheckpoint(), WeightType, Tokenizer, cancellationToken);
+        var model = peer is null ? null : await peer.ConvertAsync(await RandomCheckpoints.GetAsync(options.Folder, options.Shape, Tokenizer, cancellationToken), WeightType, Tokenizer, cancellationToken);
         var tables = new List<BenchTable>();
         foreach (var dtype in options.Dtypes)
         {
@@ -46,18 +46,14 @@ internal sealed class Benchmark(BenchOptions options, CancellationToken cancella
         var pages = new SamplePages(KvLayout.Of(options.Config, dtype));
         using var disk = new ScratchFolder(options.Folder);
         using var memory = IsMemory(MemoryFolder) ? new ScratchFolder(MemoryFolder) : null;
-        await using var azurite = File.Exists(options.Azurite) ? await AzuriteProcess.StartAsync(options.Azurite, Path.Combine(disk.Path, "azurite"), cancellationToken) : null;
+        await using var azurite = await StartAzuriteAsync(Path.Combine(disk.Path, "azurite"));
         List<Place> places = [Place.OfFolder("folder", Path.Combine(disk.Path, "chunks"), isDisk: !IsMemory(options.Folder), pages, slot, cancellationToken)];
         if (memory is not null)
         {
             places.Add(Place.OfFolder("memory", memory.Path, isDisk: false, pages, slot, cancellationToken));
         }
 
-        if (azurite is null)
-        {
-            await Console.Error.WriteLineAsync($"There is no Azurite at {options.Azurite} (build/fetch-parts brings it): its rows are left out.");
-        }
-        else
+        if (azurite is not null)
         {
             places.Add(Place.OfStore("Azurite", ObjectStores.Open(azurite.ConnectionString, TimeProvider.System), pages, cancellationToken));
         }
@@ -73,17 +69,22 @@ internal sealed class Benchmark(BenchOptions options, CancellationToken cancella
         return new BenchTable(dtype.Name(), pages.StoredBytes, [.. places.SelectMany(place => Targets.Compare(place, pages.StoredBytes, dtype))]);
     }
 
-    // As `./dev bench plan` and `./dev bench engine` name it.
-    private string MakeCheckpoint()
+    private async Task<AzuriteProcess?> StartAzuriteAsync(string folder)
     {
-        var folder = Path.Combine(options.Folder, $"{options.Shape}-seed-1-window-{Window}");
-        if (!Directory.Exists(folder))
+        if (!File.Exists(options.Azurite))
         {
-            Console.Error.WriteLine($"making {folder}");
-            RandomCheckpoint.Create(options.Config with { Window = Window }, 1, folder, cancellationToken: cancellationToken);
+            await Console.Error.WriteLineAsync($"There is no Azurite at {options.Azurite} (build/fetch-parts brings it): its rows are left out.");
+            return null;
         }
 
-        return folder;
+        try
+        {
+            return await AzuriteProcess.StartAsync(options.Azurite, folder, cancellationToken);
+        }
+        catch (Exception e) when (e is InvalidOperationException or TimeoutException or Win32Exception)
+        {
+            throw new BenchException($"Azurite at {options.Azurite} cannot be started: {e.Message}", e);
+        }
     }
 
     private static bool IsMemory(string folder) => Directory.Exists(folder) && new DriveInfo(folder).DriveFormat is "tmpfs" or "ramfs";

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Granary.Bench.Peers;
+using Granary.Bench.Common;
 using Granary.Bench.Storage;
 using Granary.Inference.Pages;
 using Granary.Inference.Shapes;

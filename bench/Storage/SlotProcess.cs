@@ -1,7 +1,6 @@
-using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
-using Granary.Bench.Peers;
+using Granary.Bench.Common;
 
 namespace Granary.Bench.Storage;
 
@@ -25,18 +24,7 @@ internal sealed class SlotProcess : IAsyncDisposable
             Path.Combine(AppContext.BaseDirectory, "slots.mjs"), "--modules", modules, "--model", model, "--kv", kvType,
             "--tokens", SamplePages.Tokens.ToString(CultureInfo.InvariantCulture),
         ];
-        var process = new Process { StartInfo = new ProcessStartInfo("node", arguments) { RedirectStandardInput = true, RedirectStandardOutput = true } };
-        try
-        {
-            process.Start();
-        }
-        catch (Win32Exception e)
-        {
-            process.Dispose();
-            throw new BenchException($"'node' cannot be started: {e.Message}.", e);
-        }
-
-        var slot = new SlotProcess(process);
+        var slot = new SlotProcess(ChildProcesses.Start(new ProcessStartInfo("node", arguments) { RedirectStandardInput = true, RedirectStandardOutput = true }));
         try
         {
             return await slot.ReadLineAsync(cancellationToken) is "ready" ? slot : throw new BenchException("llama.cpp did not compute its sequence; see above.");
@@ -58,12 +46,7 @@ internal sealed class SlotProcess : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (!_process.HasExited)
-        {
-            _process.Kill(entireProcessTree: true);
-            await _process.WaitForExitAsync(CancellationToken.None);
-        }
-
+        await ChildProcesses.EndAsync(_process);
         _process.Dispose();
     }
 

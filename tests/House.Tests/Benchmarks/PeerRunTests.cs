@@ -1,5 +1,5 @@
+using Granary.Bench.Common;
 using Granary.Bench.Engine;
-using Granary.Bench.Peers;
 
 namespace Granary.House.Tests.Benchmarks;
 

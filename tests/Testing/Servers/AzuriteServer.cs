@@ -1,5 +1,3 @@
-using System.Globalization;
-using Granary.Testing.Processes;
 using Xunit;
 
 namespace Granary.Testing.Servers;
@@ -8,12 +6,10 @@ namespace Granary.Testing.Servers;
 /// <remarks>An xUnit fixture. Where Azurite is missing it stays empty, and <see cref="Needs.Azurite"/> skips the tests.</remarks>
 public sealed class AzuriteServer : IAsyncLifetime
 {
-    // Azurite's published development key, no secret.
-    private const string Key = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
-    private ChildProcess? _server;
+    private AzuriteProcess? _server;
 
-    /// <summary>Gets the port that it listens on.</summary>
-    public int Port { get; private set; }
+    /// <summary>Gets the port that it listens on; 0 where Azurite is missing.</summary>
+    public int Port => _server?.Port ?? 0;
 
     /// <summary>Gets the connection string; skips the running test where Azurite is missing.</summary>
     public string ConnectionString => ConnectionStringBy(Port);
@@ -23,7 +19,7 @@ public sealed class AzuriteServer : IAsyncLifetime
     public static string ConnectionStringBy(int port)
     {
         Needs.Azurite();
-        return $"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={Key};BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1;";
+        return AzuriteProcess.ConnectionStringBy(port);
     }
 
     /// <summary>Finds Azurite's blob service in <c>.tools/</c>; null where it was not fetched.</summary>
@@ -35,17 +31,10 @@ public sealed class AzuriteServer : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        if (FindExecutable() is not { } script)
+        if (FindExecutable() is { } script)
         {
-            return;
+            _server = await AzuriteProcess.StartAsync(script);
         }
-
-        Port = LoopbackPort.FindFree();
-        // Azure.Storage.Blobs 12.30.1 speaks a version that Azurite 3.37.0 does not know: without the check's skip it answers 400.
-        string[] arguments = [script, "--blobHost", "127.0.0.1", "--blobPort", Port.ToString(CultureInfo.InvariantCulture), "--inMemoryPersistence",
-            "--extentMemoryLimit", "2048", "--skipApiVersionCheck", "--silent", "--disableTelemetry"];
-        _server = ChildProcess.Start("node", arguments);
-        await LoopbackPort.WaitUntilOpenAsync(Port, _server);
     }
 
     public async ValueTask DisposeAsync()

@@ -1,7 +1,6 @@
-using System.ComponentModel;
 using System.Diagnostics;
 
-namespace Granary.Bench.Peers;
+namespace Granary.Bench.Common;
 
 /// <summary>A process that does one thing and ends.</summary>
 internal static class ChildCommand
@@ -19,16 +18,7 @@ internal static class ChildCommand
     public static async Task<string> RunAsync(string file, IEnumerable<string> arguments, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo(file, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
-        using var process = new Process { StartInfo = start };
-        try
-        {
-            process.Start();
-        }
-        catch (Win32Exception e)
-        {
-            throw new BenchException($"'{file}' cannot be started: {e.Message}.", e);
-        }
-
+        using var process = ChildProcesses.Start(start);
         try
         {
             process.StandardInput.Close();
@@ -46,11 +36,7 @@ internal static class ChildCommand
         }
         finally
         {
-            if (!process.HasExited)
-            {
-                process.Kill(entireProcessTree: true);
-                await process.WaitForExitAsync(CancellationToken.None);
-            }
+            await ChildProcesses.EndAsync(process);
         }
     }
 

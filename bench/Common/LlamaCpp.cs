@@ -1,4 +1,4 @@
-namespace Granary.Bench.Peers;
+namespace Granary.Bench.Common;
 
 /// <summary>llama.cpp as <c>shared/peers/llamacpp</c> brings it, on a copy of that folder.</summary>
 internal sealed class LlamaCpp

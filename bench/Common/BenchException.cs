@@ -1,4 +1,4 @@
-namespace Granary.Bench.Peers;
+namespace Granary.Bench.Common;
 
 /// <summary>The benchmark cannot go on; the message says why and what to do.</summary>
 internal sealed class BenchException(string message, Exception? cause = null) : Exception(message, cause);
