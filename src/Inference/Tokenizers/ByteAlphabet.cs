@@ -6,8 +6,9 @@ namespace Granary.Inference.Tokenizers;
 /// <remarks>OpenAI, <c>gpt-2/src/encoder.py</c>, <c>bytes_to_unicode</c>.</remarks>
 internal static class ByteAlphabet
 {
+    private const short NoByte = -1;
     private static readonly char[] Characters = Build();
-    private static readonly Dictionary<char, byte> Bytes = Characters.Select((character, value) => (character, value)).ToDictionary(pair => pair.character, pair => (byte)pair.value);
+    private static readonly short[] Values = Invert();
 
     public static char Of(byte value) => Characters[value];
 
@@ -17,13 +18,28 @@ internal static class ByteAlphabet
         var bytes = new byte[token.Length];
         for (var index = 0; index < token.Length; index++)
         {
-            if (!Bytes.TryGetValue(token[index], out bytes[index]))
+            var value = token[index] < Values.Length ? Values[token[index]] : NoByte;
+            if (value == NoByte)
             {
                 return Encoding.UTF8.GetBytes(token);
             }
+
+            bytes[index] = (byte)value;
         }
 
         return bytes;
+    }
+
+    private static short[] Invert()
+    {
+        var values = new short[Characters.Max() + 1];
+        Array.Fill(values, NoByte);
+        for (var value = 0; value < Characters.Length; value++)
+        {
+            values[Characters[value]] = (short)value;
+        }
+
+        return values;
     }
 
     private static char[] Build()

@@ -24,10 +24,11 @@ public sealed class TextTokenizer
         _normalized = new AddedTokens(file.Added.Where(token => token.Normalized).Select(token => token with { Content = Normalize(token.Content) }));
         _bpe = BpeTokenizer.Create(new BpeOptions(file.Vocabulary)
         {
-            Merges = file.Merges.Select(merge => $"{merge.Left} {merge.Right}"),
+            Merges = file.Merges.Select(static merge => merge.Line),
             ByteLevel = true,
             PreTokenizer = new Gpt2PreTokenizer(),
         });
+        _bytes.EnsureCapacity(file.Vocabulary.Count + file.Added.Count);
         foreach (var (token, id) in file.Vocabulary)
         {
             _bytes[id] = ByteAlphabet.Decode(token);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
@@ -35,7 +36,7 @@ internal sealed class TokenizerFile
 
     public Dictionary<string, int> Vocabulary { get; } = new(StringComparer.Ordinal);
 
-    public List<(string Left, string Right)> Merges { get; } = [];
+    public List<Merge> Merges { get; } = [];
 
     public List<AddedToken> Added { get; } = [];
 
@@ -56,19 +57,23 @@ internal sealed class TokenizerFile
     public string Digest()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var text = new ArrayBufferWriter<byte>();
         Append(Nfc ? "granary.tokenizer.1 bpe byte-level gpt2 nfc" : "granary.tokenizer.1 bpe byte-level gpt2");
         Append($"{Vocabulary.Count}");
-        foreach (var (token, id) in Vocabulary.OrderBy(entry => entry.Value).ThenBy(entry => entry.Key, StringComparer.Ordinal))
+        var tokens = Vocabulary.Keys.ToArray();
+        var ids = Vocabulary.Values.ToArray(); // no id stands there twice
+        Array.Sort(ids, tokens);
+        for (var index = 0; index < ids.Length; index++)
         {
-            Append($"{id}");
-            Append(token);
+            Append($"{ids[index]}");
+            Append(tokens[index]);
         }
 
         Append($"{Merges.Count}");
-        foreach (var (left, right) in Merges)
+        foreach (var merge in Merges)
         {
-            Append(left);
-            Append(right);
+            Append(merge.Left);
+            Append(merge.Right);
         }
 
         foreach (var token in Added.OrderBy(token => token.Id).ThenBy(token => token.Content, StringComparer.Ordinal))
@@ -79,13 +84,14 @@ internal sealed class TokenizerFile
 
         return Convert.ToHexStringLower(hash.GetHashAndReset());
 
-        void Append(string part)
+        void Append(ReadOnlySpan<char> part)
         {
-            var bytes = Encoding.UTF8.GetBytes(part);
+            text.ResetWrittenCount();
+            Encoding.UTF8.GetBytes(part, text);
             Span<byte> length = stackalloc byte[4];
-            BinaryPrimitives.WriteInt32LittleEndian(length, bytes.Length);
+            BinaryPrimitives.WriteInt32LittleEndian(length, text.WrittenCount);
             hash.AppendData(length);
-            hash.AppendData(bytes);
+            hash.AppendData(text.WrittenSpan);
         }
     }
 
@@ -100,7 +106,9 @@ internal sealed class TokenizerFile
 
     private void ReadVocabulary(JsonElement vocab)
     {
-        var ids = new HashSet<int>();
+        var count = vocab.GetPropertyCount();
+        var ids = new HashSet<int>(count);
+        Vocabulary.EnsureCapacity(count);
         foreach (var entry in vocab.EnumerateObject())
         {
             if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out var id) || id < 0 || !ids.Add(id) || !Vocabulary.TryAdd(entry.Name, id))
@@ -124,26 +132,21 @@ internal sealed class TokenizerFile
             throw Invalid("its model has no list 'merges'");
         }
 
-        var seen = new HashSet<(string, string)>();
-        foreach (var merge in merges.EnumerateArray())
+        var seen = new HashSet<(int, int)>(merges.GetArrayLength());
+        Merges.EnsureCapacity(merges.GetArrayLength());
+        foreach (var stored in merges.EnumerateArray())
         {
-            var parts = merge.ValueKind switch
+            if (Merge.Read(stored) is not { } merge || !merge.TryGetIds(Vocabulary, out var ids))
             {
-                JsonValueKind.String => merge.ToString().Split(' '),
-                JsonValueKind.Array => [.. merge.EnumerateArray().Select(part => part.ToString())],
-                _ => [],
-            };
-            if (parts is not [var left, var right] || !Vocabulary.ContainsKey(left) || !Vocabulary.ContainsKey(right) || !Vocabulary.ContainsKey(left + right))
-            {
-                throw Invalid($"merge {Merges.Count} ({merge.GetRawText()}) is not two tokens of the vocabulary that make a third");
+                throw Invalid($"merge {Merges.Count} ({stored.GetRawText()}) is not two tokens of the vocabulary that make a third");
             }
 
-            if (!seen.Add((left, right)))
+            if (!seen.Add(ids))
             {
-                throw Invalid($"merge {Merges.Count} ({merge.GetRawText()}) stands there twice");
+                throw Invalid($"merge {Merges.Count} ({stored.GetRawText()}) stands there twice");
             }
 
-            Merges.Add((left, right));
+            Merges.Add(merge);
         }
     }
 
