@@ -1,8 +1,10 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Globalization;
 using System.IO.Hashing;
 using System.Security.Cryptography;
 using System.Text;
+using Granary.Inference.Errors;
 using Granary.Inference.Safetensors;
 
 namespace Granary.Inference.Checkpoints;
@@ -19,7 +21,7 @@ namespace Granary.Inference.Checkpoints;
 public static class Fingerprints
 {
     private const string Version = "granary.fingerprint.1";
-    private const int SliceBytes = 1 << 22;
+    private const int SliceBytes = 1 << 19; // read and hashed while it is in the cache
 
     /// <summary>Reads all weights and hashes them, one tensor a thread.</summary>
     /// <param name="checkpoint">The checkpoint.</param>
@@ -27,6 +29,7 @@ public static class Fingerprints
     /// <param name="cancellationToken">Stops it within a few megabytes.</param>
     /// <returns>64 hexadecimal digits.</returns>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="InferenceException"><c>CheckpointInvalid</c>: a weight file cannot be read any more.</exception>
     public static string Compute(Checkpoint checkpoint, IProgress<long>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(checkpoint);
@@ -34,8 +37,15 @@ public static class Fingerprints
         var hashes = new byte[tensors.Length][];
         var done = 0L;
         var options = new ParallelOptions { CancellationToken = cancellationToken, MaxDegreeOfParallelism = Environment.ProcessorCount };
-        Parallel.For(0, tensors.Length, options, index =>
-            hashes[index] = Hash(tensors[index], bytes => progress?.Report(Interlocked.Add(ref done, bytes)), cancellationToken));
+        try
+        {
+            Parallel.For(0, tensors.Length, options, index =>
+                hashes[index] = Hash(tensors[index], bytes => progress?.Report(Interlocked.Add(ref done, bytes)), cancellationToken));
+        }
+        catch (AggregateException e) when (e.InnerExceptions.OfType<InferenceException>().FirstOrDefault() is { } unreadable)
+        {
+            throw new InferenceException(unreadable.Code, unreadable.Message, unreadable.Remedy, e);
+        }
 
         using var combined = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Append(combined, Encoding.UTF8.GetBytes(Version));
@@ -116,15 +126,24 @@ public static class Fingerprints
     private static byte[] Hash(SafetensorsTensor tensor, Action<long> hashed, CancellationToken cancellationToken)
     {
         var hash = new XxHash128();
-        for (var offset = 0L; offset < tensor.Bytes; offset += SliceBytes)
+        var buffer = ArrayPool<byte>.Shared.Rent(SliceBytes);
+        try
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            var slice = tensor.Slice(offset, (int)Math.Min(SliceBytes, tensor.Bytes - offset));
-            hash.Append(slice);
-            hashed(slice.Length);
-        }
+            for (var offset = 0L; offset < tensor.Bytes; offset += SliceBytes)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                var slice = buffer.AsSpan(0, (int)Math.Min(SliceBytes, tensor.Bytes - offset));
+                tensor.Read(offset, slice);
+                hash.Append(slice);
+                hashed(slice.Length);
+            }
 
-        return hash.GetCurrentHash();
+            return hash.GetCurrentHash();
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
     }
 
     private static void Append(IncrementalHash hash, ReadOnlySpan<byte> part)

@@ -9,7 +9,7 @@ internal static class ModelLoading
     public static async Task<LoadedModel> LoadAsync(DeviceEngine engine, string folder, string modelId, ModelLoadOptions options, CancellationToken cancellationToken)
     {
         var started = engine.Time.GetTimestamp();
-        var source = await Task.Run(() => CheckpointSource.Open(folder, options.Cache, cancellationToken), cancellationToken).ConfigureAwait(false);
+        var source = await CheckpointSource.OpenAsync(folder, options.Cache, cancellationToken).ConfigureAwait(false);
         var isTaken = false;
         try
         {
@@ -48,12 +48,15 @@ internal static class ModelLoading
 /// <summary>What a model's folder gives.</summary>
 internal sealed record CheckpointSource(Checkpoint Checkpoint, TextTokenizer? Tokenizer, string Fingerprint) : IDisposable
 {
-    public static CheckpointSource Open(string folder, FingerprintCache cache, CancellationToken cancellationToken)
+    public static async Task<CheckpointSource> OpenAsync(string folder, FingerprintCache cache, CancellationToken cancellationToken)
     {
-        var checkpoint = Checkpoint.Open(folder);
+        var checkpoint = await Task.Run(() => Checkpoint.Open(folder), CancellationToken.None).ConfigureAwait(false);
         try
         {
-            return new CheckpointSource(checkpoint, TextTokenizer.Load(folder), Fingerprints.Get(checkpoint, cache, progress: null, cancellationToken));
+            var tokenizer = Task.Run(() => TextTokenizer.Load(folder), cancellationToken);
+            var fingerprint = Task.Run(() => Fingerprints.Get(checkpoint, cache, progress: null, cancellationToken), CancellationToken.None); // it ends before the files are closed
+            await Task.WhenAll(tokenizer, fingerprint).ConfigureAwait(false);
+            return new CheckpointSource(checkpoint, await tokenizer.ConfigureAwait(false), await fingerprint.ConfigureAwait(false));
         }
         catch
         {

@@ -8,12 +8,17 @@ internal sealed unsafe class NativeRows : IDisposable
     private static long _liveBytes;
     private float* _address;
 
-    /// <param name="count">Values; they are zero at first.</param>
-    public NativeRows(long count)
+    /// <param name="count">Values.</param>
+    /// <param name="zeroed">Whether they are zero at first, and not undefined.</param>
+    public NativeRows(long count, bool zeroed = true)
     {
         Bytes = Math.Max(count, 1) * sizeof(float);
         _address = (float*)HugePages.Allocate(Bytes);
-        NativeMemory.Clear(_address, (nuint)Bytes);
+        if (zeroed)
+        {
+            NativeMemory.Clear(_address, (nuint)Bytes);
+        }
+
         Interlocked.Add(ref _liveBytes, Bytes);
     }
 

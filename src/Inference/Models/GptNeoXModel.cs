@@ -16,25 +16,35 @@ internal sealed class GptNeoXModel : ICausalModel
     private readonly Affine _finalNorm;
     private readonly GptNeoXLayer[] _layers;
     private readonly RotaryTable _rotary;
+    private readonly NativeRows? _copies; // of weights that are not used where they are mapped
 
     public GptNeoXModel(Checkpoint checkpoint, KvDtype dtype, KernelTeam team, Func<int, KernelSet> kernels)
     {
         (Config, Dtype) = (checkpoint.Config, dtype);
-        using var unfinished = NewDisposeScope(); // holds the tensors until the model is whole: one that cannot be made leaves none
         var weights = new WeightLoader(checkpoint, dtype);
-        _embedding = weights.Get("gpt_neox.embed_in.weight");
-        _layers = [.. Enumerable.Range(0, Config.Layers).Select(layer => new GptNeoXLayer(weights, layer, Config.AttentionBias))];
-        _finalNorm = new Affine(weights, "gpt_neox.final_layer_norm");
-        _head = Config.TiedEmbeddings ? _embedding.alias() : weights.Get("embed_out.weight");
-        _rotary = new RotaryTable(Config.RotaryDimensions, Config.RotaryBase, Config.Window, dtype);
-        (WeightBytes, MappedWeightBytes) = (weights.Bytes, weights.MappedBytes);
-        if (dtype != KvDtype.Float64)
+        _copies = weights.Copies;
+        try
         {
-            var set = kernels(dtype.Bytes());
-            Rows = NewRows(new GptNeoXRowWeights(_embedding, _head, _finalNorm, _layers, _rotary), set, team);
-        }
+            using var unfinished = NewDisposeScope(); // holds the tensors until the model is whole: one that cannot be made leaves none
+            _embedding = weights.Get("gpt_neox.embed_in.weight");
+            _layers = [.. Enumerable.Range(0, Config.Layers).Select(layer => new GptNeoXLayer(weights, layer, Config.AttentionBias))];
+            _finalNorm = new Affine(weights, "gpt_neox.final_layer_norm");
+            _head = Config.TiedEmbeddings ? _embedding.alias() : weights.Get("embed_out.weight");
+            _rotary = new RotaryTable(Config.RotaryDimensions, Config.RotaryBase, Config.Window, dtype);
+            (WeightBytes, MappedWeightBytes) = (weights.Bytes, weights.MappedBytes);
+            if (dtype != KvDtype.Float64)
+            {
+                var set = kernels(dtype.Bytes());
+                Rows = NewRows(new GptNeoXRowWeights(_embedding, _head, _finalNorm, _layers, _rotary), set, team);
+            }
 
-        unfinished.Detach(unfinished.DisposablesView.ToArray());
+            unfinished.Detach(unfinished.DisposablesView.ToArray());
+        }
+        catch
+        {
+            _copies?.Dispose();
+            throw;
+        }
     }
 
     public ModelConfig Config { get; }
@@ -88,6 +98,8 @@ internal sealed class GptNeoXModel : ICausalModel
         {
             layer.Dispose();
         }
+
+        _copies?.Dispose(); // after the tensors over it
     }
 
     private GptNeoXRows NewRows(GptNeoXRowWeights weights, KernelSet kernels, KernelTeam team)

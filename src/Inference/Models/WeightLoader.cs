@@ -1,4 +1,6 @@
+using System.Buffers;
 using Granary.Inference.Checkpoints;
+using Granary.Inference.Kernels;
 using Granary.Inference.Pages;
 using Granary.Inference.Safetensors;
 using Granary.Inference.Tensors;
@@ -11,13 +13,34 @@ namespace Granary.Inference.Models;
 /// A tensor that has the dtype already is used where it is mapped, if its elements are aligned. Our kernels give the same bits at any such address, and are as
 /// fast: over weights 8 bytes off a cache line, of pythia-70m in float32, a decoded token took 6.8 to 7.6 ms and over weights on it 6.8 to 7.8 ms (AMD EPYC, 2 threads, 2026-11-27).
 /// The bits of libtorch's may depend on their operands' alignment, so what runs in libtorch by rule, float64, must lie on a cache line, as a copy does (a
-/// left-padded forward, which runs there in every dtype, is held to tolerances and not to bits). The others are copied once, and
-/// the pages that they were read from are given back.
+/// left-padded forward, which runs there in every dtype, is held to tolerances and not to bits). The others are read from the file, slice by slice, and converted into one
+/// stretch of memory for all, in huge pages: a page fault for every 4 KiB that is read or written costs more than the conversion.
 /// </remarks>
-internal sealed class WeightLoader(Checkpoint checkpoint, KvDtype dtype)
+internal sealed unsafe class WeightLoader
 {
     private const long CacheLine = 64;
-    private readonly long _alignment = dtype == KvDtype.Float64 ? CacheLine : dtype.Bytes(); // float64 has no kernels of ours
+    private const int SliceElements = 1 << 18; // read and converted while they are in the cache
+    private readonly Checkpoint _checkpoint;
+    private readonly KvDtype _dtype;
+    private readonly long _alignment;
+    private readonly Dictionary<string, long> _places = []; // of the copies, in their memory
+
+    public WeightLoader(Checkpoint checkpoint, KvDtype dtype)
+    {
+        (_checkpoint, _dtype) = (checkpoint, dtype);
+        _alignment = dtype == KvDtype.Float64 ? CacheLine : dtype.Bytes(); // float64 has no kernels of ours
+        var bytes = 0L;
+        foreach (var tensor in checkpoint.TensorNames.Select(checkpoint.Get).Where(tensor => !IsUsedWhereItLies(tensor)))
+        {
+            _places[tensor.Name] = bytes;
+            bytes += ((tensor.Elements * dtype.Bytes()) + CacheLine - 1) / CacheLine * CacheLine;
+        }
+
+        Copies = bytes == 0 ? null : new NativeRows(bytes / sizeof(float), zeroed: false);
+    }
+
+    /// <summary>Gets the memory of the tensors that were not used where the file is mapped; the caller's, who disposes it after the last of them.</summary>
+    public NativeRows? Copies { get; }
 
     /// <summary>Gets the bytes of all tensors that were asked for, in the run's dtype.</summary>
     public long Bytes { get; private set; }
@@ -25,24 +48,48 @@ internal sealed class WeightLoader(Checkpoint checkpoint, KvDtype dtype)
     /// <summary>Gets the bytes of those that are used where the file is mapped.</summary>
     public long MappedBytes { get; private set; }
 
-    /// <summary>Gets a tensor, in the caller's dispose scope; it is disposed before the checkpoint.</summary>
+    /// <summary>Gets a tensor that the model needs, in the caller's dispose scope; it is disposed before the checkpoint and before <see cref="Copies"/>.</summary>
+    /// <exception cref="Errors.InferenceException"><c>CheckpointInvalid</c>: the file holds no such tensor, or cannot be read any more.</exception>
     public Tensor Get(string name)
     {
-        var stored = checkpoint.Get(name);
-        var target = dtype.ToScalarType();
-        var mapped = NativeTensor.Wrap(stored.Address, ToScalarType(stored), stored.Shape);
-        Bytes += stored.Elements * dtype.Bytes();
-        if (mapped.dtype == target && stored.Address % _alignment == 0)
+        var stored = _checkpoint.Get(name);
+        Bytes += stored.Elements * _dtype.Bytes();
+        if (Copies is null || !_places.TryGetValue(name, out var place))
         {
             MappedBytes += stored.Bytes;
-            return mapped;
+            return NativeTensor.Wrap(stored.Address, ToScalarType(stored), stored.Shape);
         }
 
-        using (mapped)
+        var target = (nint)Copies.Address + (nint)place;
+        Convert(stored, target);
+        return NativeTensor.Wrap(target, _dtype.ToScalarType(), stored.Shape);
+    }
+
+    private bool IsUsedWhereItLies(SafetensorsTensor stored) => ToScalarType(stored) == _dtype.ToScalarType() && stored.Address % _alignment == 0;
+
+    private void Convert(SafetensorsTensor stored, nint target)
+    {
+        var (from, to) = (ToScalarType(stored), _dtype.ToScalarType());
+        var elementBytes = stored.Dtype.Bytes();
+        var buffer = ArrayPool<byte>.Shared.Rent(SliceElements * elementBytes);
+        try
         {
-            var copied = mapped.to(target, copy: true);
-            MappedPages.Release(stored.Address, stored.Bytes);
-            return copied;
+            fixed (byte* slice = buffer)
+            {
+                for (var first = 0L; first < stored.Elements; first += SliceElements)
+                {
+                    var count = Math.Min(SliceElements, stored.Elements - first);
+                    stored.Read(first * elementBytes, new Span<byte>(slice, (int)count * elementBytes));
+                    using var scope = NewDisposeScope();
+                    var source = NativeTensor.Wrap((nint)slice, from, [count]);                                         // [count]
+                    var converted = NativeTensor.Wrap(target + ((nint)first * _dtype.Bytes()), to, [count]);                 // [count]
+                    converted.copy_(source);
+                }
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 

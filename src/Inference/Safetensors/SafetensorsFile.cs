@@ -89,6 +89,30 @@ public sealed class SafetensorsFile : IDisposable
         }
     }
 
+    /// <summary>Reads a part of the file that was mapped, whatever stands under its name by now.</summary>
+    /// <exception cref="InferenceException"><c>CheckpointInvalid</c>: it cannot be read any more, or became shorter.</exception>
+    internal void Read(long offset, Span<byte> part)
+    {
+        try
+        {
+            while (part.Length > 0)
+            {
+                var read = RandomAccess.Read(_file, part, offset);
+                if (read == 0)
+                {
+                    throw new EndOfStreamException($"it ends at byte {offset}, and had {Length} when it was opened.");
+                }
+
+                offset += read;
+                part = part[read..];
+            }
+        }
+        catch (IOException e)
+        {
+            throw new InferenceException(ErrorCode.CheckpointInvalid, $"'{Path}' cannot be read: {e.Message}", "Let nobody write to a checkpoint that is in use; copy it again.", e);
+        }
+    }
+
     /// <summary>Gets what the mapped file is now: other than <see cref="Identity"/> if someone wrote to it.</summary>
     internal FileIdentity CurrentIdentity() => FileIdentity.Of(Path, _file);
 
@@ -101,6 +125,10 @@ public sealed class SafetensorsFile : IDisposable
         Metadata = header.Metadata;
         Tensors = header.Tensors.ToDictionary(
             tensor => tensor.Name,
-            tensor => new SafetensorsTensor(tensor.Name, tensor.Dtype, tensor.Shape, (nint)(start + header.DataStart + tensor.Begin), tensor.End - tensor.Begin));
+            tensor =>
+            {
+                var offset = header.DataStart + tensor.Begin;
+                return new SafetensorsTensor(this, offset, tensor.Name, tensor.Dtype, tensor.Shape, (nint)(start + offset), tensor.End - tensor.Begin);
+            });
     }
 }

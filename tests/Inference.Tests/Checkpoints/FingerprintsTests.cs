@@ -1,4 +1,5 @@
 using Granary.Inference.Checkpoints;
+using Granary.Inference.Errors;
 using Granary.Inference.Safetensors;
 
 namespace Granary.Inference.Tests.Checkpoints;
@@ -45,6 +46,21 @@ public sealed class FingerprintsTests : IDisposable
     {
         _scratch.Replace("config.json", old, now);
         Assert.NotEqual(_original, Compute(_scratch.Path));
+    }
+
+    [Fact]
+    public void Compute_FileThatWasCutShortSinceItWasOpened_IsRefused()
+    {
+        using var checkpoint = Checkpoint.Open(_scratch.Path);
+        using (var file = new FileStream(_scratch.File(Weights), FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            file.SetLength(file.Length - 1);
+        }
+
+        var refused = Assert.Throws<InferenceException>(() => Fingerprints.Compute(checkpoint, cancellationToken: TestContext.Current.CancellationToken));
+
+        Assert.Equal(ErrorCode.CheckpointInvalid, refused.Code);
+        Assert.Contains("it ends at byte", refused.Message, StringComparison.Ordinal);
     }
 
     [Fact]

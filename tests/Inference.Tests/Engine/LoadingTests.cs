@@ -117,9 +117,10 @@ public sealed class LoadingTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Open_CancelledBeforeTheFingerprintIsComputed_EndsTheMapping()
+    public async Task Open_CancelledBeforeTheFingerprintIsComputed_EndsTheMapping()
     {
-        Assert.Throws<OperationCanceledException>(() => CheckpointSource.Open(Folder, new FingerprintCache(_scratch.File("fingerprints")), new CancellationToken(canceled: true)));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() =>
+            CheckpointSource.OpenAsync(Folder, new FingerprintCache(_scratch.File("fingerprints")), new CancellationToken(canceled: true)));
 
         Assert.False(IsMapped());
     }

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Granary.Inference.Checkpoints;
+using Granary.Inference.Errors;
 using Granary.Inference.Kernels;
 using Granary.Inference.Models;
 using Granary.Inference.Pages;
@@ -44,6 +45,45 @@ public sealed class WeightLoaderTests : IDisposable
         Assert.All(checkpoint.TensorNames, name => Assert.Equal(checkpoint.Get(name).Address, NativeTensor.AddressOf(weights.Get(name))));
 
         Assert.Equal((checkpoint.WeightBytes, checkpoint.WeightBytes), (weights.Bytes, weights.MappedBytes));
+        Assert.Null(weights.Copies);
+    }
+
+    [Theory]
+    [InlineData(KvDtype.BFloat16)]
+    [InlineData(KvDtype.Float64)]
+    public void Get_AnotherDtype_IsWhatLibtorchConverts_OnACacheLine(KvDtype dtype)
+    {
+        using var checkpoint = Checkpoint.Open(Folder);
+        using var scope = NewDisposeScope();
+        var weights = new WeightLoader(checkpoint, dtype);
+        using var copies = weights.Copies;
+
+        Assert.All(checkpoint.TensorNames, name =>
+        {
+            var (stored, converted) = (checkpoint.Get(name), weights.Get(name));
+            using var expected = NativeTensor.Wrap(stored.Address, ScalarType.Float32, stored.Shape).to(dtype.ToScalarType());
+            Assert.Equal(NativeTensor.ToBytes(expected), NativeTensor.ToBytes(converted));
+            Assert.Equal(0, NativeTensor.AddressOf(converted) % 64);
+        });
+
+        Assert.Equal((checkpoint.Parameters * dtype.Bytes(), 0), (weights.Bytes, weights.MappedBytes));
+        Assert.InRange(copies!.Bytes, weights.Bytes, weights.Bytes + (64 * checkpoint.TensorNames.Count));
+    }
+
+    [Fact]
+    public void Load_FileThatWasCutShortSinceItWasOpened_IsRefused_AndLeavesNothing()
+    {
+        using var checkpoint = Checkpoint.Open(Folder);
+        var before = (Tensor.TotalCount, NativeRows.LiveBytes);
+        using (var file = new FileStream(Weights, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            file.SetLength(file.Length - 1);
+        }
+
+        var refused = Assert.Throws<InferenceException>(() => ModelFamilies.Load(checkpoint, KvDtype.BFloat16, _team, KernelSet.Best));
+
+        Assert.Equal(ErrorCode.CheckpointInvalid, refused.Code);
+        Assert.Equal(before, (Tensor.TotalCount, NativeRows.LiveBytes));
     }
 
     // Hugging Face's writer aligns data with 8 bytes, others with nothing.
