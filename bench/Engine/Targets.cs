@@ -5,6 +5,7 @@ internal static class Targets
 {
     private const double SharedToSeparate = 0.5;
     private const double DecodeToFloor = 1.2;
+    private const double LoadToRead = 2;
     private const double PagesToOneStep = 1.05;
 
     /// <summary>Compares what was measured of one model in one dtype; what was not measured is left out.</summary>
@@ -18,6 +19,8 @@ internal static class Targets
             .. keys.SelectMany(key => PeerKind.Of(dtype).Select(peer => Find(series, key, peer.ToString(), key, OfPeer(key, peer)))).OfType<Comparison>(),
             .. keys.Where(static key => key is { Work: "decode", Shared: true })
                 .Select(key => Find(series, key, "separate contexts", key with { Shared = false }, SharedToSeparate, Series.Ours)).OfType<Comparison>(),
+            .. keys.Where(static key => key.Work is "load" or "first-load")
+                .Select(key => Find(series, key, "a read of the weight files", key, LoadToRead, Series.Floor)).OfType<Comparison>(),
             .. keys.Where(static key => key.Work == "decode")
                 .Select(key => Find(series, key, Series.Floor, key, key.Asks == 1 ? DecodeToFloor : null)).OfType<Comparison>(),
             .. keys.Where(static key => key.Work == "prefill")

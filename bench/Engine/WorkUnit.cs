@@ -14,6 +14,7 @@ internal sealed record WorkUnit(string Name, IReadOnlyList<string> Ours, IReadOn
     /// <summary>Gets all units, in their order.</summary>
     public static IReadOnlyList<WorkUnit> All { get; } =
     [
+        new("load", ["--works", "load"], []),
         new("prefill", ["--works", "prefill,one-step", "--prefill", "512,2048"], ["--tasks", "prefill", "--prefill", "512,2048"]),
         Decode("decode", contexts: "2048", batches: "1,8"),
         Decode("batch", contexts: "128", batches: "32"),

@@ -21,6 +21,11 @@ internal static class BenchEngineTable
         terminal.Out.WriteLine($"load {machine.LoadBefore} before, {machine.LoadAfter} after; numerics {result.Numerics}{(result.Exact ? "" : ", inexact")}");
         terminal.Out.WriteLine(
             $"rates, best and median: GEMM {Rate(result.GemmFlopsPerSecond.Max())} and {Rate(Samples.Median(result.GemmFlopsPerSecond))} GFLOP/s, read {Rate(result.ReadBytesPerSecond.Max())} and {Rate(Samples.Median(result.ReadBytesPerSecond))} GB/s");
+        if (result.SelfTestSeconds.Count > 0)
+        {
+            terminal.Out.WriteLine($"self-test of a first load, which its time leaves out: {Milliseconds(result.SelfTestSeconds.Min())} ms, median {Milliseconds(Samples.Median(result.SelfTestSeconds))}");
+        }
+
         terminal.Out.WriteLine();
         if (measured.Rows.Count > 0)
         {

@@ -31,7 +31,7 @@ internal static class BenchEngineVerb
         var batches = new Option<string>("--batches") { Description = "Asks that decode together.", HelpName = "LIST", DefaultValueFactory = _ => "1,8,32" };
         var works = new Option<string>("--works") { Description = $"Some of {BenchmarkWorks.All}.", HelpName = "LIST", DefaultValueFactory = _ => BenchmarkWorks.All };
         var model = new ModelFlags();
-        var command = verbs.Verb("engine", "Times prefill and decode against the bytes and operations that no engine avoids.", RunAsync, threads, rounds, steps, prefill, contexts, batches, works);
+        var command = verbs.Verb("engine", "Times load, prefill and decode against the bytes and operations that no engine avoids.", RunAsync, threads, rounds, steps, prefill, contexts, batches, works);
         model.AddAsArgument(command);
         return command;
 
@@ -88,6 +88,7 @@ internal static class BenchEngineVerb
         Exact = measured.Numerics.Exact,
         ReadBytesPerSecond = measured.ReadBytesPerSecond,
         GemmFlopsPerSecond = measured.GemmFlopsPerSecond,
+        SelfTestSeconds = measured.SelfTestSeconds,
         Rows = [.. measured.Rows.Select(static row => new BenchmarkRowDocument(
             BenchmarkWorks.Name(row.Case.Work),
             row.Case.Tokens,

@@ -7,7 +7,7 @@ namespace Granary.Cli.Benchmarks;
 internal sealed record BenchmarkWorks
 {
     /// <summary>Gets the names of all works.</summary>
-    public const string All = "prefill,one-step,decode,shared";
+    public const string All = "load,prefill,one-step,decode,shared";
 
     private const int SharedAsks = 16;
     private const int SharedTokens = 1500;
@@ -27,6 +27,8 @@ internal sealed record BenchmarkWorks
     /// <summary>Gets the rows. Works that are compared stand side by side, so that they meet the same moment of the machine.</summary>
     public IReadOnlyList<BenchmarkCase> Cases =>
     [
+        .. Of("load", new BenchmarkCase(BenchmarkWork.Load, Tokens: 0)),
+        .. Of("load", new BenchmarkCase(BenchmarkWork.FirstLoad, Tokens: 0)),
         .. PrefillTokens.SelectMany(tokens => Of("prefill", new BenchmarkCase(BenchmarkWork.Prefill, tokens)).Concat(Of("one-step", new BenchmarkCase(BenchmarkWork.OneStep, tokens)))),
         .. ContextTokens.SelectMany(tokens => Batches.SelectMany(asks => Of("decode", new BenchmarkCase(BenchmarkWork.Decode, tokens, asks)))),
         .. Of("shared", new BenchmarkCase(BenchmarkWork.Decode, SharedTokens, SharedAsks, Shared: true)),
@@ -48,9 +50,11 @@ internal sealed record BenchmarkWorks
 
     /// <summary>Gets a work's name in the document.</summary>
     /// <param name="work">The work.</param>
-    /// <returns><c>prefill</c>, <c>one-step</c> or <c>decode</c>.</returns>
+    /// <returns><c>load</c>, <c>first-load</c>, <c>prefill</c>, <c>one-step</c> or <c>decode</c>.</returns>
     public static string Name(BenchmarkWork work) => work switch
     {
+        BenchmarkWork.Load => "load",
+        BenchmarkWork.FirstLoad => "first-load",
         BenchmarkWork.Prefill => "prefill",
         BenchmarkWork.OneStep => "one-step",
         _ => "decode",

@@ -27,6 +27,9 @@ internal sealed record EngineBenchmarkDocument
 
     public required IReadOnlyList<double> GemmFlopsPerSecond { get; init; }
 
+    /// <summary>Gets the seconds of the first loads' self-tests, which their times leave out.</summary>
+    public required IReadOnlyList<double> SelfTestSeconds { get; init; }
+
     public required IReadOnlyList<BenchmarkRowDocument> Rows { get; init; }
 
     public required IReadOnlyList<LeftOutDocument> LeftOut { get; init; }
@@ -36,8 +39,8 @@ internal sealed record EngineBenchmarkDocument
 internal sealed record MachineDocument(string Cpu, int Processors, string LoadBefore, string LoadAfter);
 
 /// <summary>A row of <c>bench engine</c>.</summary>
-/// <param name="Work"><c>prefill</c>, <c>one-step</c> or <c>decode</c>.</param>
-/// <param name="Tokens">Tokens that are prefilled, or that each context has.</param>
+/// <param name="Work"><c>load</c>, <c>first-load</c>, <c>prefill</c>, <c>one-step</c> or <c>decode</c>.</param>
+/// <param name="Tokens">Tokens that are prefilled, or that each context has; 0 for a load.</param>
 /// <param name="Asks">Asks that decode together.</param>
 /// <param name="Shared">Whether they are over one context.</param>
 /// <param name="Seconds">Ours, one for each round.</param>

@@ -11,4 +11,10 @@ public enum BenchmarkWork
 
     /// <summary>One decode step of some asks at once.</summary>
     Decode,
+
+    /// <summary>The checkpoint is loaded once more, its fingerprint and self-test's verdict known from an earlier load.</summary>
+    Load,
+
+    /// <summary>The checkpoint is loaded as by a machine that never saw it: the fingerprint is computed. The self-test runs, too, and is told apart.</summary>
+    FirstLoad,
 }

@@ -9,6 +9,7 @@ namespace Granary.Inference.Benchmarks;
 /// <remarks>Every round measures every row and every rate once, so that a disturbed moment touches all alike.</remarks>
 public sealed class EngineBenchmark
 {
+    private const int Untimed = 1; // rounds
     private readonly EngineBenchmarkOptions _options;
     private readonly DeviceEngine _engine;
     private readonly LoadedModel _model;
@@ -38,7 +39,7 @@ public sealed class EngineBenchmark
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Rounds, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Steps, 1, nameof(options));
-        foreach (var row in options.Cases)
+        foreach (var row in options.Cases.Where(static row => !row.IsLoad))
         {
             ArgumentOutOfRangeException.ThrowIfLessThan(Math.Min(row.Tokens, row.Asks), 1, nameof(options));
         }
@@ -48,10 +49,11 @@ public sealed class EngineBenchmark
         var engine = new DeviceEngine(use, TimeProvider.System, logger);
         await using var stopped = engine.ConfigureAwait(false);
         var model = await engine.LoadAsync(options.Folder, options.ModelId, new ModelLoadOptions(options.Dtype), cancellationToken).ConfigureAwait(false);
+        using var loads = new CheckpointLoads(engine, options);
         var benchmark = new EngineBenchmark(options, engine, model);
         benchmark.CheckMemory();
         using var rates = await MachineRates.CreateAsync(engine, options.Dtype).ConfigureAwait(false);
-        return await benchmark.MeasureAsync(rates, use.EffectiveThreads, roundStarts, cancellationToken).ConfigureAwait(false);
+        return await benchmark.MeasureAsync(rates, loads, use.EffectiveThreads, roundStarts, cancellationToken).ConfigureAwait(false);
     }
 
     private string? WhyNot(BenchmarkCase row) => row.SequenceTokens(_options.Steps) switch
@@ -85,34 +87,25 @@ public sealed class EngineBenchmark
         }
     }
 
-    private async Task<EngineMeasurement> MeasureAsync(MachineRates rates, int threads, Action<int> roundStarts, CancellationToken cancellationToken)
+    private async Task<EngineMeasurement> MeasureAsync(MachineRates rates, CheckpointLoads loads, int threads, Action<int> roundStarts, CancellationToken cancellationToken)
     {
-        using var pages = await ContextAsync(_model, static row => row.Work != BenchmarkWork.OneStep, cancellationToken).ConfigureAwait(false);
+        using var pages = await ContextAsync(_model, static row => row.Work is BenchmarkWork.Prefill or BenchmarkWork.Decode, cancellationToken).ConfigureAwait(false);
         using var oneStep = await LoadOneStepAsync(cancellationToken).ConfigureAwait(false);
-        var (gemm, read) = (new List<double>(), new List<double>());
+        var (rounds, selfTests) = (new List<RoundRates>(), new List<double>());
         var rows = _cases.ConvertAll(static row => (Case: row, Seconds: new List<double>(), Floors: new List<double>()));
         for (var round = 0; round <= _options.Rounds; round++)
         {
             roundStarts(round);
-            var (gemmRate, readRate) = (await rates.GemmAsync().ConfigureAwait(false), await rates.ReadAsync().ConfigureAwait(false));
-            if (round > 0)
-            {
-                gemm.Add(gemmRate);
-                read.Add(readRate);
-            }
-
+            var able = new RoundRates(
+                await rates.GemmAsync().ConfigureAwait(false),
+                await rates.ReadAsync().ConfigureAwait(false),
+                _cases.Exists(static row => row.IsLoad) ? await loads.ReadAsync().ConfigureAwait(false) : 0);
+            rounds.Add(able);
             foreach (var (row, seconds, floors) in rows)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                var context = (row.Work == BenchmarkWork.OneStep ? oneStep : pages) ?? throw new InvalidOperationException($"There is no context for '{row}'.");
-                var taken = row.Work == BenchmarkWork.Decode
-                    ? await context.DecodeAsync(row, _options.Steps, cancellationToken).ConfigureAwait(false)
-                    : await Clock.TimeAsync(() => context.PrefillAsync(row.Tokens, cancellationToken)).ConfigureAwait(false);
-                if (round > 0)
-                {
-                    seconds.Add(taken);
-                    floors.Add(row.FloorSeconds(_model, _options.Steps, gemmRate, readRate));
-                }
+                seconds.Add(row.IsLoad ? await LoadAsync(row.Work).ConfigureAwait(false) : await ComputeAsync(row).ConfigureAwait(false));
+                floors.Add(row.FloorSeconds(_model, _options.Steps, able));
             }
         }
 
@@ -120,11 +113,31 @@ public sealed class EngineBenchmark
         {
             Threads = threads,
             Numerics = _model.Numerics,
-            GemmFlopsPerSecond = gemm,
-            ReadBytesPerSecond = read,
-            Rows = rows.ConvertAll(static row => new BenchmarkRow(row.Case, row.Seconds, row.Floors)),
+            GemmFlopsPerSecond = [.. rounds.Skip(Untimed).Select(static round => round.GemmFlopsPerSecond)],
+            ReadBytesPerSecond = [.. rounds.Skip(Untimed).Select(static round => round.ReadBytesPerSecond)],
+            SelfTestSeconds = [.. selfTests.Skip(Untimed)],
+            Rows = rows.ConvertAll(static row => new BenchmarkRow(row.Case, [.. row.Seconds.Skip(Untimed)], [.. row.Floors.Skip(Untimed)])),
             LeftOut = LeftOut,
         };
+
+        async Task<double> ComputeAsync(BenchmarkCase row)
+        {
+            var context = (row.Work == BenchmarkWork.OneStep ? oneStep : pages) ?? throw new InvalidOperationException($"There is no context for '{row}'.");
+            return row.Work == BenchmarkWork.Decode
+                ? await context.DecodeAsync(row, _options.Steps, cancellationToken).ConfigureAwait(false)
+                : await Clock.TimeAsync(() => context.PrefillAsync(row.Tokens, cancellationToken)).ConfigureAwait(false);
+        }
+
+        async Task<double> LoadAsync(BenchmarkWork work)
+        {
+            var (load, selfTest) = await loads.LoadAsync(work, cancellationToken).ConfigureAwait(false);
+            if (work == BenchmarkWork.FirstLoad)
+            {
+                selfTests.Add(selfTest);
+            }
+
+            return load;
+        }
     }
 
     // With pages at least as long as the longest row, a prefill is one step: the same engine without the rule.

@@ -17,6 +17,9 @@ public sealed record EngineMeasurement
     /// <summary>Gets the bytes a second of libtorch's sum over 256 MiB, one for each round.</summary>
     public required IReadOnlyList<double> ReadBytesPerSecond { get; init; }
 
+    /// <summary>Gets the seconds of the self-test of each first load, one for each round; empty where there was none.</summary>
+    public required IReadOnlyList<double> SelfTestSeconds { get; init; }
+
     /// <summary>Gets the rows, in the order of the cases.</summary>
     public required IReadOnlyList<BenchmarkRow> Rows { get; init; }
 

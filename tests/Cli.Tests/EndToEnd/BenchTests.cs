@@ -17,13 +17,13 @@ public sealed class BenchTests : IDisposable
         var result = run.Result;
         Assert.Single(run.Output.TrimEnd('\n').Split('\n'));
         Assert.Equal(
-            ["started", "machine", "model", "dtype", "threads", "rounds", "steps", "numerics", "exact", "readBytesPerSecond", "gemmFlopsPerSecond", "rows", "leftOut"],
+            ["started", "machine", "model", "dtype", "threads", "rounds", "steps", "numerics", "exact", "readBytesPerSecond", "gemmFlopsPerSecond", "selfTestSeconds", "rows", "leftOut"],
             result.AsObject().Select(field => field.Key));
         Assert.Equal(["cpu", "processors", "loadBefore", "loadAfter"], result["machine"]?.AsObject().Select(field => field.Key));
         Assert.Equal(("mine", "float32", 1, 2, 3), ((string?)result["model"], (string?)result["dtype"], (int?)result["threads"], (int?)result["rounds"], (int?)result["steps"]));
         Assert.Equal(32, ((string?)result["numerics"])?.Length);
         Assert.Equal(
-            ["prefill 100 1 false", "prefill 300 1 false", "one-step 300 1 false", "decode 20 1 false", "decode 20 3 false", "decode 1500 16 true", "decode 1500 16 false"],
+            ["load 0 1 false", "first-load 0 1 false", "prefill 100 1 false", "prefill 300 1 false", "one-step 300 1 false", "decode 20 1 false", "decode 20 3 false", "decode 1500 16 true", "decode 1500 16 false"],
             Rows(result["rows"]));
         Assert.All(List(result["rows"]), row =>
         {
@@ -34,6 +34,7 @@ public sealed class BenchTests : IDisposable
         });
         AssertSamples(result["readBytesPerSecond"]);
         AssertSamples(result["gemmFlopsPerSecond"]);
+        AssertSamples(result["selfTestSeconds"]);
 
         // A page is one step anyway; 2,048 tokens and an answer are more than the window.
         Assert.Equal(["one-step 100 1 false", "decode 2048 1 false", "decode 2048 3 false"], Rows(result["leftOut"]));

@@ -7,6 +7,7 @@ public sealed class TargetsTests
 {
     private const string Document = """
         {"numerics":"n","exact":true,"rows":[
+          {"work":"load","tokens":0,"asks":1,"shared":false,"seconds":[3,4,5],"floorSeconds":[2,2,2]},
           {"work":"prefill","tokens":512,"asks":1,"shared":false,"seconds":[5,3,4],"floorSeconds":[1,1,1]},
           {"work":"one-step","tokens":512,"asks":1,"shared":false,"seconds":[4,4,4],"floorSeconds":[1,1,1]},
           {"work":"decode","tokens":2048,"asks":1,"shared":false,"seconds":[2,2,3],"floorSeconds":[2,2,2]},
@@ -22,6 +23,7 @@ public sealed class TargetsTests
     public void Compare_WithoutAPeer_ComparesOursWithOurs() => Assert.Equal(
         [
             "decode, 16 asks over one context 1500 / separate contexts: 6/11 6/11 of 0.5: no",
+            "load, fingerprint known / a read of the weight files: 3/2 4/2 of 2: yes",
             "decode, batch 1, context 2048 / floor: 2/2 2/2 of 1.2: yes",
             "decode, 16 asks over one context 1500 / floor: 6/1 6/2 of : ",
             "decode, batch 16, context 1500 / floor: 11/5 11/5 of : ",

@@ -19,6 +19,8 @@ public sealed class EngineBenchmarkTests
         Steps = 2,
         Cases =
         [
+            new(BenchmarkWork.Load, 0),
+            new(BenchmarkWork.FirstLoad, 0),
             new(BenchmarkWork.Prefill, 300),
             new(BenchmarkWork.OneStep, 300),
             new(BenchmarkWork.Decode, 40, Asks: 3),
@@ -37,6 +39,8 @@ public sealed class EngineBenchmarkTests
         Assert.Equal(Options.Cases, measured.Rows.Select(row => row.Case));
         Assert.All(measured.Rows, row => Assert.Equal((2, 2), (row.Seconds.Count, row.FloorSeconds.Count)));
         Assert.Equal((2, 2, 1), (measured.GemmFlopsPerSecond.Count, measured.ReadBytesPerSecond.Count, measured.Threads));
+        Assert.All(measured.Rows, row => Assert.All(row.FloorSeconds, floor => Assert.True(floor > 0)));
+        Assert.Equal([true, true], measured.SelfTestSeconds.Select(seconds => seconds > 0));
         Assert.Empty(measured.LeftOut);
         Assert.Equal(tensors, torch.Tensor.TotalCount);
     }
@@ -58,6 +62,7 @@ public sealed class EngineBenchmarkTests
         var options = Options with { Rounds = 1, Cases = [new(BenchmarkWork.Prefill, 4096)] };
         var measured = await EngineBenchmark.RunAsync(options, NullLogger.Instance, _rounds.Add, TestContext.Current.CancellationToken);
         Assert.Empty(measured.Rows);
+        Assert.Empty(measured.SelfTestSeconds);
         Assert.Single(measured.ReadBytesPerSecond);
     }
 
