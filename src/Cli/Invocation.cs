@@ -53,7 +53,7 @@ internal sealed class Invocation(ParseResult arguments, GlobalOptions common, Co
         {
             if (model?.Folder is { } folder)
             {
-                await session.LoadModelAsync(model.Id, folder, model.Dtype, cancellationToken);
+                await session.LoadModelAsync(model.Id, folder, model.Dtype, model.Codec, cancellationToken);
             }
 
             return session;

@@ -1,5 +1,6 @@
 using Granary.Client;
 using Granary.Errors;
+using Granary.Grains.Hosting;
 using Granary.Grains.Models;
 using Granary.Silo.Hosting;
 using Microsoft.Extensions.Configuration;
@@ -62,11 +63,12 @@ public sealed class EmbeddedGranary : IAsyncDisposable
     /// <param name="modelId">Its id.</param>
     /// <param name="folder">Its Hugging Face folder.</param>
     /// <param name="dtype">What is computed in: <c>float32</c>, <c>bfloat16</c> or <c>float64</c>.</param>
+    /// <param name="codec">How KV is stored, and held: <c>none</c> or, with float32, <c>bfloat16</c>.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>A task that ends when the model is served.</returns>
     /// <exception cref="GranaryException">The checkpoint cannot be used, or the store knows the id with another content.</exception>
-    public Task LoadModelAsync(string modelId, string folder, string dtype, CancellationToken cancellationToken) =>
-        _host.Services.GetRequiredService<SiloModels>().LoadAsync(modelId, folder, dtype, cancellationToken);
+    public Task LoadModelAsync(string modelId, string folder, string dtype, string codec, CancellationToken cancellationToken) =>
+        _host.Services.GetRequiredService<SiloModels>().LoadAsync(modelId, new ModelOptions { Path = folder, Dtype = dtype, Codec = codec }, cancellationToken);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

@@ -44,7 +44,7 @@ internal static class DatasetAskVerb
             var used = Agree(reference, status) ?? Recorded(status, model.Dtype(arguments), invocation.Settings);
             if (used.Folder is { } folder)
             {
-                await session.LoadModelAsync(used.Id, folder, used.Dtype, cancellationToken);
+                await session.LoadModelAsync(used.Id, folder, used.Dtype, used.Codec, cancellationToken);
             }
 
             var asked = await OutputFile.ReplaceAsync(path, temporary => WriteAsync(invocation.Terminal, dataset, request, status, temporary, path, cancellationToken));

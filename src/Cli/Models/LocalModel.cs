@@ -25,7 +25,7 @@ internal sealed class LocalModel : IAsyncDisposable
         var engine = new DeviceEngine(new EngineOptions { Threads = invocation.Settings.Threads }, TimeProvider.System, logging.CreateLogger<DeviceEngine>());
         try
         {
-            return new LocalModel(engine, logging, await engine.LoadAsync(reference.RequiredFolder, reference.Id, invocation.Loading with { Dtype = reference.KvDtype }, cancellationToken));
+            return new LocalModel(engine, logging, await engine.LoadAsync(reference.RequiredFolder, reference.Id, invocation.Loading with { Dtype = reference.KvDtype, Codec = reference.KvCodec }, cancellationToken));
         }
         catch
         {

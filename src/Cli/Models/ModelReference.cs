@@ -9,9 +9,11 @@ namespace Granary.Cli.Models;
 /// <param name="Id">The model id.</param>
 /// <param name="Folder">The checkpoint folder; <see langword="null"/> where only a cluster knows it.</param>
 /// <param name="Dtype">What is computed in.</param>
-internal sealed record ModelReference(string Id, string? Folder, string Dtype)
+/// <param name="Codec">How its KV is stored, and held.</param>
+internal sealed record ModelReference(string Id, string? Folder, string Dtype, string Codec = ModelReference.DefaultCodec)
 {
     private const string DefaultDtype = "float32";
+    private const string DefaultCodec = "none";
 
     /// <summary>Gets the folder, for verbs that read it themselves.</summary>
     /// <exception cref="GranaryException"><see cref="ErrorCodes.ModelNotFound"/>: name a folder.</exception>
@@ -25,6 +27,12 @@ internal sealed record ModelReference(string Id, string? Folder, string Dtype)
     public KvDtype KvDtype => KvDtypes.TryParse(Dtype, out var dtype)
         ? dtype
         : throw new GranaryException(ErrorCodes.InvalidArgument, $"The dtype of '{Id}' is '{Dtype}'.", "Use float32, bfloat16 or float64.");
+
+    /// <summary>Gets how its KV is stored, and held.</summary>
+    /// <exception cref="GranaryException"><see cref="ErrorCodes.InvalidArgument"/>: correct the setting.</exception>
+    public KvCodec KvCodec => KvCodecs.TryParse(Codec, out var codec)
+        ? codec
+        : throw new GranaryException(ErrorCodes.InvalidArgument, $"The codec of '{Id}' is '{Codec}'.", $"Set Granary:Models:{Id}:Codec to none or, with float32, to bfloat16.");
 
     /// <summary>Finds the model: an existing folder, else an id of the settings, else, with a cluster, any id.</summary>
     /// <param name="model">What was given.</param>
@@ -80,10 +88,10 @@ internal sealed record ModelReference(string Id, string? Folder, string Dtype)
                 "Correct the setting, or give the folder's path.");
         }
 
-        // Another dtype than the configured one is another model: its id says so, as a folder's does.
+        // Another dtype than the configured one is another model: its id says so, as a folder's does. The codec was chosen for the configured one.
         var used = dtype ?? configured.Dtype ?? DefaultDtype;
         var differs = dtype is not null && dtype != (configured.Dtype ?? DefaultDtype);
-        return new ModelReference(Names.CheckModel(modelId ?? (differs ? $"{id}-{dtype}" : id)), Path.GetFullPath(configured.Path), used);
+        return new ModelReference(Names.CheckModel(modelId ?? (differs ? $"{id}-{dtype}" : id)), Path.GetFullPath(configured.Path), used, differs ? DefaultCodec : configured.Codec ?? DefaultCodec);
     }
 
     private static string KnownOf(Settings settings) =>

@@ -31,7 +31,7 @@ internal sealed class ClusterSession(GranaryConnection connection) : IGranarySes
 
     /// <inheritdoc/>
     /// <remarks>The cluster has loaded its models; a folder that is named here has to be the same one.</remarks>
-    public async Task LoadModelAsync(string modelId, string folder, string dtype, CancellationToken cancellationToken)
+    public async Task LoadModelAsync(string modelId, string folder, string dtype, string codec, CancellationToken cancellationToken)
     {
         var served = (await Client.ListModelsAsync(cancellationToken: cancellationToken)).FirstOrDefault(model => model.Model == modelId);
         if (served is null || !Directory.Exists(folder))
@@ -40,10 +40,10 @@ internal sealed class ClusterSession(GranaryConnection connection) : IGranarySes
         }
 
         using var checkpoint = Checkpoint.Open(folder);
-        if (Fingerprints.Get(checkpoint, FingerprintCache.Default(), null, cancellationToken) != served.Fingerprint || dtype != served.Dtype)
+        if (Fingerprints.Get(checkpoint, FingerprintCache.Default(), null, cancellationToken) != served.Fingerprint || dtype != served.Dtype || codec != served.Codec)
         {
             throw new GranaryException(
-                ErrorCodes.ModelSpecConflict, $"The cluster serves '{modelId}' with another content than {folder} ({dtype}).", "Name the model that the cluster serves, or another id with --model-id.");
+                ErrorCodes.ModelSpecConflict, $"The cluster serves '{modelId}' with another content than {folder} ({dtype}, codec {codec}).", "Name the model that the cluster serves, or another id with --model-id.");
         }
     }
 

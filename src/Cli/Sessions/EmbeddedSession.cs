@@ -23,8 +23,8 @@ internal sealed class EmbeddedSession(EmbeddedGranary silo) : IGranarySession
     }
 
     /// <inheritdoc/>
-    public Task LoadModelAsync(string modelId, string folder, string dtype, CancellationToken cancellationToken) =>
-        silo.LoadModelAsync(modelId, folder, dtype, cancellationToken);
+    public Task LoadModelAsync(string modelId, string folder, string dtype, string codec, CancellationToken cancellationToken) =>
+        silo.LoadModelAsync(modelId, folder, dtype, codec, cancellationToken);
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => silo.DisposeAsync();

@@ -12,7 +12,8 @@ internal interface IGranarySession : IAsyncDisposable
     /// <param name="modelId">Its id.</param>
     /// <param name="folder">The checkpoint folder.</param>
     /// <param name="dtype">What is computed in.</param>
+    /// <param name="codec">How its KV is stored, and held.</param>
     /// <param name="cancellationToken">Ends the loading.</param>
     /// <returns>A task that ends when the model answers.</returns>
-    Task LoadModelAsync(string modelId, string folder, string dtype, CancellationToken cancellationToken);
+    Task LoadModelAsync(string modelId, string folder, string dtype, string codec, CancellationToken cancellationToken);
 }

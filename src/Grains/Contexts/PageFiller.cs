@@ -89,9 +89,7 @@ internal sealed class PageFiller(
             await _writes.WaitAsync();
             try
             {
-                var write = bad is null
-                    ? await chunks.WriteAsync(chunk, page.Memory, CancellationToken.None)
-                    : await chunks.RepairAsync(chunk, page.Memory, bad, CancellationToken.None);
+                var write = await chunks.WriteAsync(chunk, page, bad);
                 Instruments.PersistBytes.Add(write.Existed ? 0 : write.Bytes);
                 return new PageWrite(chunk.Hash.ToString(), write.Checksum, write.Existed ? 0 : write.Bytes);
             }

@@ -137,13 +137,13 @@ internal sealed partial class PageSearch : IAsyncDisposable
         _reads++;
         try
         {
-            var read = await _chunks.ReadAsync(chunk, _request.Checksums.GetValueOrDefault(chunk.Hash.ToString()), page.Memory, _stopping.Token);
+            var read = await _chunks.ReadAsync(chunk, _request.Checksums.GetValueOrDefault(chunk.Hash.ToString()), page, _stopping.Token);
             if (read.Fault is not { } fault)
             {
                 var ended = _time.GetTimestamp();
                 _plan.Loaded(index, isFirst, _time.GetElapsedTime(Math.Max(started, _lastRead), ended));
                 _lastRead = ended;
-                Instruments.RestoreBytes.Add(page.Bytes);
+                Instruments.RestoreBytes.Add(page.StoredBytes);
                 return (true, null);
             }
 

@@ -16,7 +16,7 @@ internal sealed class EngineLifecycle(SiloModels models, DeviceEngine engine, Pr
     {
         foreach (var (id, model) in options.Value.OrderBy(static entry => entry.Key, StringComparer.Ordinal))
         {
-            await models.LoadAsync(id, model.Path, model.Dtype, cancellationToken);
+            await models.LoadAsync(id, model, cancellationToken);
         }
     }
 

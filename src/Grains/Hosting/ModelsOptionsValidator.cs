@@ -29,14 +29,18 @@ internal sealed class ModelsOptionsValidator : IValidateOptions<ModelsOptions>
                 faults.AddError("is missing. Give a checkpoint folder.", $"{section}:Path");
             }
 
-            if (!KvDtypes.TryParse(model.Dtype, out _))
+            if (!KvDtypes.TryParse(model.Dtype, out var dtype))
             {
                 faults.AddError($"is '{model.Dtype}'. Use float32, bfloat16 or float64.", $"{section}:Dtype");
             }
 
-            if (model.Codec != "none")
+            if (!KvCodecs.TryParse(model.Codec, out var codec))
             {
-                faults.AddError($"is '{model.Codec}'. This release has the codec none.", $"{section}:Codec");
+                faults.AddError($"is '{model.Codec}'. Use none or, with float32, bfloat16.", $"{section}:Codec");
+            }
+            else if (codec.StoredDtype(dtype) is null)
+            {
+                faults.AddError($"is {model.Codec}, which is not for KV in {model.Dtype}. Compute in float32, or take the codec none.", $"{section}:Codec");
             }
         }
 

@@ -1,4 +1,5 @@
 using Granary.Inference.Engine;
+using Granary.Inference.Pages;
 using Granary.Models;
 using Granary.Storage.Chunks;
 using Granary.Storage.Specs;
@@ -18,7 +19,7 @@ internal sealed record ServedModel(LoadedModel Loaded, ModelSpec Spec)
     public bool IsExact => Loaded.Numerics.Exact;
 
     /// <summary>Gets the shape of the model's chunks.</summary>
-    public ChunkShape Shape { get; } = new(Loaded.Layout.Layers, Loaded.Layout.KvHeads, Loaded.Layout.HeadDim, Spec.Dtype);
+    public ChunkShape Shape { get; } = new(Loaded.Layout.Layers, Loaded.Layout.KvHeads, Loaded.Layout.HeadDim, Loaded.Layout.StoredDtype.Name());
 
     /// <summary>Gets the contract's description of a spec.</summary>
     public static ModelDescription Describe(ModelSpec spec) => new()

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using Granary.Errors;
 using Granary.Grains.Errors;
+using Granary.Grains.Hosting;
 using Granary.Grains.Planning;
 using Granary.Inference.Engine;
 using Granary.Inference.Pages;
@@ -48,17 +49,21 @@ public sealed partial class SiloModels
 
     /// <summary>Loads a model and enters what its id names into the store.</summary>
     /// <param name="modelId">The id.</param>
-    /// <param name="folder">A Hugging Face folder.</param>
-    /// <param name="dtype">What is computed in: <c>float32</c>, <c>bfloat16</c> or <c>float64</c>.</param>
+    /// <param name="model">Its folder, dtype and codec.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <returns>A task that ends when the model is served.</returns>
-    /// <exception cref="GranaryException"><see cref="ErrorCodes.ModelSpecConflict"/>: the store knows the id with another content; choose another id.</exception>
-    public async Task LoadAsync(string modelId, string folder, string dtype, CancellationToken cancellationToken)
+    /// <exception cref="GranaryException"><see cref="ErrorCodes.InvalidArgument"/>: there is no such dtype or codec, or the codec is not for that dtype. <see cref="ErrorCodes.ModelSpecConflict"/>: the store knows the id with another content; choose another id.</exception>
+    public async Task LoadAsync(string modelId, ModelOptions model, CancellationToken cancellationToken)
     {
         Names.CheckModel(modelId);
-        if (!KvDtypes.TryParse(dtype, out var kvDtype))
+        if (!KvDtypes.TryParse(model.Dtype, out var dtype))
         {
-            throw new GranaryException(ErrorCodes.InvalidArgument, $"'{dtype}' is not a dtype.", "Use float32, bfloat16 or float64.");
+            throw new GranaryException(ErrorCodes.InvalidArgument, $"'{model.Dtype}' is not a dtype.", "Use float32, bfloat16 or float64.");
+        }
+
+        if (!KvCodecs.TryParse(model.Codec, out var codec))
+        {
+            throw new GranaryException(ErrorCodes.InvalidArgument, $"'{model.Codec}' is not a codec.", "Use none or, with float32, bfloat16.");
         }
 
         await _loading.WaitAsync(cancellationToken);
@@ -69,8 +74,8 @@ public sealed partial class SiloModels
                 return;
             }
 
-            var loaded = await _engine.LoadAsync(folder, modelId, _defaults with { Dtype = kvDtype }, cancellationToken);
-            _served[modelId] = await EnterAsync(loaded, modelId, dtype, cancellationToken);
+            var loaded = await _engine.LoadAsync(model.Path, modelId, _defaults with { Dtype = dtype, Codec = codec }, cancellationToken);
+            _served[modelId] = await EnterAsync(loaded, modelId, cancellationToken);
             Changed?.Invoke();
             if (!loaded.Numerics.Exact)
             {
@@ -90,7 +95,7 @@ public sealed partial class SiloModels
     }
 
     // A model that is not served in the end is not kept.
-    private async Task<ServedModel> EnterAsync(LoadedModel loaded, string modelId, string dtype, CancellationToken cancellationToken)
+    private async Task<ServedModel> EnterAsync(LoadedModel loaded, string modelId, CancellationToken cancellationToken)
     {
         try
         {
@@ -99,8 +104,8 @@ public sealed partial class SiloModels
                 Model = modelId,
                 Fingerprint = loaded.Fingerprint,
                 TokenizerDigest = loaded.Tokenizer?.Digest,
-                Dtype = dtype,
-                Codec = "none",
+                Dtype = loaded.Layout.Dtype.Name(),
+                Codec = loaded.Layout.Codec.Name(),
                 PageSize = loaded.Layout.PageSize,
                 Window = loaded.Config.Window,
                 KvBytesPerToken = loaded.Layout.BytesPerToken,

@@ -61,7 +61,7 @@ public sealed partial class DeviceEngine : IAsyncDisposable
     /// <param name="options">How it is run.</param>
     /// <param name="cancellationToken">Leaves nothing behind.</param>
     /// <returns>The model; unloaded with the engine.</returns>
-    /// <exception cref="Errors.InferenceException"><c>ModelNotFound</c>, <c>CheckpointInvalid</c>, <c>TokenizerInvalid</c>, <c>QueueFull</c>, <c>InvalidArgument</c> for the page size: each says what to do.</exception>
+    /// <exception cref="Errors.InferenceException"><c>ModelNotFound</c>, <c>CheckpointInvalid</c>, <c>TokenizerInvalid</c>, <c>QueueFull</c>, <c>InvalidArgument</c> for page size or codec: each says what to do.</exception>
     public Task<LoadedModel> LoadAsync(string folder, string modelId, ModelLoadOptions options, CancellationToken cancellationToken = default)
     {
         ArgumentException.ThrowIfNullOrEmpty(modelId);
@@ -71,6 +71,11 @@ public sealed partial class DeviceEngine : IAsyncDisposable
             throw EngineErrors.Invalid(
                 $"A page of {options.PageSize} tokens is no multiple of {BlockAttention.BlockTokens}, the block in which attention goes through a run of tokens.",
                 $"Give a multiple of {BlockAttention.BlockTokens}.");
+        }
+
+        if (options.Codec.StoredDtype(options.Dtype) is null)
+        {
+            throw EngineErrors.Invalid($"The codec {options.Codec.Name()} is not for KV in {options.Dtype.Name()}.", "Compute in float32, or take the codec none.");
         }
 
         return ModelLoading.LoadAsync(this, folder, modelId, options, cancellationToken);

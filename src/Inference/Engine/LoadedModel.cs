@@ -19,8 +19,8 @@ public sealed class LoadedModel
     internal LoadedModel(DeviceEngine engine, DeviceModel device, string modelId, ModelLoadOptions options, long started)
     {
         (_engine, _device, _model, ModelId) = (engine, device, options.Prepare(device.Model), modelId);
-        Layout = KvLayout.Of(_model.Config, options.Dtype, options.PageSize);
-        var numerics = NumericsId.Of(engine.Device, options.Dtype, options.PageSize, _model.Rows?.InstructionSet, _model.RotaryDigest);
+        Layout = KvLayout.Of(_model.Config, options.Dtype, options.PageSize, options.Codec);
+        var numerics = NumericsId.Of(engine.Device, Layout, _model.Rows?.InstructionSet, _model.RotaryDigest);
         var exact = new SelfTestVerdicts(options.Cache.Folder).Get(device.Source.Fingerprint, numerics, Test);
         Numerics = exact ? numerics : numerics.AsInexact();
         LoadTime = engine.Time.GetElapsedTime(started);

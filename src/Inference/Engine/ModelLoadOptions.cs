@@ -11,6 +11,10 @@ namespace Granary.Inference.Engine;
 /// <param name="Fingerprints">Where fingerprints of unchanged files and verdicts of the self-test are kept; <see langword="null"/> for the user's cache.</param>
 public sealed record ModelLoadOptions(KvDtype Dtype = KvDtype.Float32, int PageSize = KvLayout.DefaultPageSize, FingerprintCache? Fingerprints = null)
 {
+    /// <summary>Gets how KV is stored, and held.</summary>
+    /// <value><c>bfloat16</c> is for float32. Default: none.</value>
+    public KvCodec Codec { get; init; }
+
     internal FingerprintCache Cache => Fingerprints ?? FingerprintCache.Default();
 
     // Tests put a model between that breaks the promise.

@@ -38,26 +38,26 @@ public sealed record NumericsId
 
     /// <summary>Gets the id of a model whose self-test passed.</summary>
     /// <param name="device">The device's kind.</param>
-    /// <param name="dtype">Weights, activations and KV.</param>
-    /// <param name="pageSize">Tokens of a page.</param>
+    /// <param name="layout">The dtype of weights, activations and KV, the codec and the tokens of a page.</param>
     /// <param name="kernels">The instruction set of our own kernels, whose activations are float32; <see langword="null"/> where libtorch does it all.</param>
     /// <param name="rotary">The digest of the model's rotary table.</param>
     /// <param name="environment">Reads a variable of the process; its own environment where it is not given.</param>
-    internal static NumericsId Of(string device, KvDtype dtype, int pageSize, string? kernels, string rotary, Func<string, string?>? environment = null)
+    internal static NumericsId Of(string device, KvLayout layout, string? kernels, string rotary, Func<string, string?>? environment = null)
     {
+        var dtype = layout.Dtype.Name();
         var parts = new SortedDictionary<string, string>(StringComparer.Ordinal)
         {
-            ["activations"] = kernels is null ? dtype.Name() : KvDtype.Float32.Name(),
-            ["codec"] = "none",
+            ["activations"] = kernels is null ? dtype : KvDtype.Float32.Name(),
+            ["codec"] = layout.Codec.Name(),
             ["cpu"] = CpuClass(),
             ["device"] = device,
             ["engine"] = EngineVersion.ToString(System.Globalization.CultureInfo.InvariantCulture),
             ["kernels"] = kernels ?? "none",
-            ["kv"] = dtype.Name(),
+            ["kv"] = dtype,
             ["libtorch"] = TorchSharp.torch.__version__,
-            ["page"] = pageSize.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            ["page"] = layout.PageSize.ToString(System.Globalization.CultureInfo.InvariantCulture),
             ["rotary"] = rotary,
-            ["weights"] = dtype.Name(),
+            ["weights"] = dtype,
         };
         foreach (var variable in LibraryVariables)
         {

@@ -29,5 +29,9 @@ internal sealed class PageRequest : ModelRequest<TimeSpan>
         Target = _page.Data,
     };
 
-    protected override bool Take(StepLogits logits) => true;
+    protected override bool Take(StepLogits logits)
+    {
+        PageCodec.Apply(_page.Data); // before anyone reads it: what is resident is what is stored
+        return true;
+    }
 }

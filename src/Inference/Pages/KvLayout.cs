@@ -8,7 +8,8 @@ namespace Granary.Inference.Pages;
 /// <param name="HeadDim">Channels of a head.</param>
 /// <param name="Dtype">The element.</param>
 /// <param name="PageSize">Tokens of a full page.</param>
-public sealed record KvLayout(int Layers, int KvHeads, int HeadDim, KvDtype Dtype, int PageSize)
+/// <param name="Codec">What a page goes through before it is read or stored.</param>
+public sealed record KvLayout(int Layers, int KvHeads, int HeadDim, KvDtype Dtype, int PageSize, KvCodec Codec = KvCodec.None)
 {
     /// <summary>Gets the page size that is used unless a model's settings say otherwise.</summary>
     public const int DefaultPageSize = 256;
@@ -16,11 +17,18 @@ public sealed record KvLayout(int Layers, int KvHeads, int HeadDim, KvDtype Dtyp
     /// <summary>Gets the KV bytes of one token: <c>2 · layers · kv_heads · head_dim · element</c>.</summary>
     public long BytesPerToken => 2L * Layers * KvHeads * HeadDim * Dtype.Bytes();
 
+    /// <summary>Gets what a chunk's numbers are.</summary>
+    public KvDtype StoredDtype => Codec.StoredDtype(Dtype) ?? throw new InvalidOperationException($"The codec {Codec.Name()} is not for KV in {Dtype.Name()}.");
+
+    /// <summary>Gets the stored KV bytes of one token.</summary>
+    public long StoredBytesPerToken => BytesPerToken / Dtype.Bytes() * StoredDtype.Bytes();
+
     /// <summary>Gets the layout of a model.</summary>
     /// <param name="config">The model.</param>
     /// <param name="dtype">What its KV is held in.</param>
     /// <param name="pageSize">Tokens of a full page.</param>
+    /// <param name="codec">What a page goes through before it is read or stored.</param>
     /// <returns>The layout.</returns>
-    public static KvLayout Of(ModelConfig config, KvDtype dtype, int pageSize = DefaultPageSize) =>
-        new(config.Layers, config.KvHeads, config.HeadDim, dtype, pageSize);
+    public static KvLayout Of(ModelConfig config, KvDtype dtype, int pageSize = DefaultPageSize, KvCodec codec = KvCodec.None) =>
+        new(config.Layers, config.KvHeads, config.HeadDim, dtype, pageSize, codec);
 }

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Granary.Inference.Pages;
 
 /// <summary>The KV of one page's tokens on a device, shared by all who hold a reference.</summary>
@@ -31,6 +33,12 @@ public sealed class KvPage
     /// <summary>Gets the KV's bytes, valid while the caller holds a reference.</summary>
     public Span<byte> Span => Data.GetSpan();
 
+    /// <summary>Gets the size of the KV as a chunk has it.</summary>
+    public long StoredBytes => Layout.StoredBytesPerToken * Count;
+
+    /// <summary>Gets where a chunk's KV is read to, before <see cref="Decode"/>: all of the memory, or the end of it.</summary>
+    public Memory<byte> Incoming => Memory[(int)(Bytes - StoredBytes)..];
+
     /// <summary>Gets the hash under which a table shares the page; <see langword="null"/> where none does.</summary>
     public string? Key { get; private set; }
 
@@ -51,6 +59,30 @@ public sealed class KvPage
     /// <summary>Drops a reference. The last one frees the memory and returns its bytes to the budget.</summary>
     /// <returns>Whether it was the last.</returns>
     public bool Release() => Data.Release();
+
+    /// <summary>Makes KV of what was read into <see cref="Incoming"/>, in place. Nobody else may read the page yet.</summary>
+    public void Decode()
+    {
+        if (Layout.Codec != KvCodec.None)
+        {
+            PageCodec.Decode(Data);
+        }
+    }
+
+    /// <summary>Gets the KV as a chunk has it, without loss: the page went through its codec when it was computed.</summary>
+    /// <returns>The bytes, in memory that is rented where they are not the page's own; the caller disposes it and holds a reference until then.</returns>
+    public EncodedPage Encode()
+    {
+        if (Layout.Codec == KvCodec.None)
+        {
+            return new EncodedPage(Memory, null);
+        }
+
+        var rented = MemoryPool<byte>.Shared.Rent((int)StoredBytes);
+        var stored = rented.Memory[..(int)StoredBytes];
+        PageCodec.Encode(Data, stored.Span);
+        return new EncodedPage(stored, rented);
+    }
 
     internal static KvPage Create(KvLayout layout, int start, int count, KvReservation? reservation)
     {

@@ -3,6 +3,7 @@ using Granary.Cli.Arguments;
 using Granary.Cli.Sessions;
 using Granary.Cli.Tests.Fakes;
 using Granary.Client;
+using Granary.Grains.Hosting;
 using Granary.Grains.Models;
 using Granary.Inference.Tests.Engine;
 using Granary.Silo;
@@ -170,8 +171,8 @@ public sealed class InexactTests : IDisposable
             return new UnsteadySession(host);
         }
 
-        public Task LoadModelAsync(string modelId, string folder, string dtype, CancellationToken cancellationToken) =>
-            host.Services.GetRequiredService<SiloModels>().LoadAsync(modelId, folder, dtype, cancellationToken);
+        public Task LoadModelAsync(string modelId, string folder, string dtype, string codec, CancellationToken cancellationToken) =>
+            host.Services.GetRequiredService<SiloModels>().LoadAsync(modelId, new ModelOptions { Path = folder, Dtype = dtype, Codec = codec }, cancellationToken);
 
         public Task<IGranarySession> OpenAsync(Settings settings, Action<ILoggingBuilder> logging, CancellationToken cancellationToken)
         {

@@ -61,8 +61,8 @@ public sealed class SharedSilo : IAsyncDisposable
     {
         public IGranaryClient Client => session.Client;
 
-        public Task LoadModelAsync(string modelId, string folder, string dtype, CancellationToken cancellationToken) =>
-            session.LoadModelAsync(modelId, folder, dtype, cancellationToken);
+        public Task LoadModelAsync(string modelId, string folder, string dtype, string codec, CancellationToken cancellationToken) =>
+            session.LoadModelAsync(modelId, folder, dtype, codec, cancellationToken);
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }

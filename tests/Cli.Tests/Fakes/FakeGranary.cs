@@ -76,7 +76,7 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
 
     public Task<int> RunSelfAsync(IReadOnlyList<string> arguments, IReadOnlyDictionary<string, string> environment, Action<string> error, CancellationToken cancellationToken) => Task.FromResult(0);
 
-    public Task LoadModelAsync(string modelId, string folder, string dtype, CancellationToken cancellationToken)
+    public Task LoadModelAsync(string modelId, string folder, string dtype, string codec, CancellationToken cancellationToken)
     {
         Loaded = (modelId, folder, dtype);
         return Task.CompletedTask;

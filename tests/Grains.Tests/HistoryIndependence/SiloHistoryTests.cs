@@ -6,7 +6,7 @@ namespace Granary.Grains.Tests.HistoryIndependence;
 
 /// <summary>What a context answers through silos depends on its ids and the options alone: the engine's harness once more (DESIGN §3).</summary>
 [Collection("Engine")]
-public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixture<OneSilo>, IClassFixture<HalfSilo>
+public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half, CodecSilo codec) : IClassFixture<OneSilo>, IClassFixture<HalfSilo>, IClassFixture<CodecSilo>
 {
     private const int CrossingTokens = 240; // with the prompt 247: the answer's tenth token begins a page
     private const int NewTokens = 48;
@@ -14,22 +14,35 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
     private static readonly GenerationOptions Sampled = Greedy with { Temperature = 0.8, Seed = 7 };
     private static readonly TokenInput Prompt = TokenInput.OfTokens(11, 12, 13, 14, 15, 16, 17);
 
-    public static TheoryData<int, bool> Contexts()
+    /// <summary>What a silo holds its KV in.</summary>
+    public enum Kv
     {
-        var data = new TheoryData<int, bool>();
+        Float32,
+        BFloat16,
+        Float32StoredAsBFloat16,
+    }
+
+    public static TheoryData<int, Kv> Contexts()
+    {
+        var data = new TheoryData<int, Kv>();
         foreach (var tokens in (int[])[1, 3, CrossingTokens, 255, 256, 257, 511, 513, 1500])
         {
-            data.Add(tokens, false);
-            data.Add(tokens, true);
+            data.Add(tokens, Kv.Float32);
+            data.Add(tokens, Kv.BFloat16);
+        }
+
+        foreach (var tokens in (int[])[3, CrossingTokens, 257, 513])
+        {
+            data.Add(tokens, Kv.Float32StoredAsBFloat16);
         }
 
         return data;
     }
 
     [Theory, MemberData(nameof(Contexts))]
-    public async Task Ask_WhateverHappenedBefore_SameIdsAndBits(int tokens, bool isHalf)
+    public async Task Ask_WhateverHappenedBefore_SameIdsAndBits(int tokens, Kv kv)
     {
-        OneSilo host = isHalf ? half : silo;
+        var host = Of(kv);
         var ids = OneSilo.Ids(tokens, 1000 + tokens);
         foreach (var options in (GenerationOptions[])[Greedy, Sampled])
         {
@@ -51,12 +64,18 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Ask_OnAnotherSiloOfTheStore_SameIdsAndBits(bool isHalf)
+    [InlineData(Kv.Float32)]
+    [InlineData(Kv.BFloat16)]
+    [InlineData(Kv.Float32StoredAsBFloat16)]
+    public async Task Ask_OnAnotherSiloOfTheStore_SameIdsAndBits(Kv kv)
     {
-        OneSilo host = isHalf ? half : silo;
-        await using OneSilo other = isHalf ? new HalfSilo(host.Store) : new SecondSilo(host.Store);
+        var host = Of(kv);
+        await using OneSilo other = kv switch
+        {
+            Kv.Float32 => new SecondSilo(host.Store),
+            Kv.BFloat16 => new HalfSilo(host.Store),
+            _ => new CodecSilo(host.Store),
+        };
         await other.InitializeAsync();
         var request = new AskRequest { Prompt = Prompt, Options = Sampled };
         foreach (var tokens in (int[])[3, 257, 513])
@@ -87,11 +106,12 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task Ask_ContextSplitAtEveryPageBoundary_SameIdsAndBits(bool isHalf)
+    [InlineData(Kv.Float32)]
+    [InlineData(Kv.BFloat16)]
+    [InlineData(Kv.Float32StoredAsBFloat16)]
+    public async Task Ask_ContextSplitAtEveryPageBoundary_SameIdsAndBits(Kv kv)
     {
-        OneSilo host = isHalf ? half : silo;
+        var host = Of(kv);
         var ids = OneSilo.Ids(1500, 77);
         var request = new AskRequest { Prompt = Prompt, Options = Greedy };
         var whole = await WithoutCacheAsync(host, ids, Greedy);
@@ -105,6 +125,8 @@ public sealed class SiloHistoryTests(OneSilo silo, HalfSilo half) : IClassFixtur
             await context.EvictAsync();
         }
     }
+
+    private OneSilo Of(Kv kv) => kv switch { Kv.Float32 => silo, Kv.BFloat16 => half, _ => codec };
 
     private static Task<Answer> WithoutCacheAsync(OneSilo host, int[] ids, GenerationOptions options) => OneSilo.EndAsync(host.Nameless().GenerateAsync(
         new GenerateRequest { Context = TokenInput.OfTokens(ids), Prompt = Prompt, Options = options, NoCache = true }));

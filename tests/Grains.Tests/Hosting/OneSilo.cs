@@ -31,6 +31,9 @@ public class OneSilo : IAsyncLifetime
     /// <summary>Gets what the sample model runs in.</summary>
     protected virtual string Dtype => "float32";
 
+    /// <summary>Gets how KV is stored, and held.</summary>
+    protected virtual string Codec => "none";
+
     /// <summary>Gets how asks are planned. The sample's contexts are computed about as quickly as they are loaded: which way an answer came must not depend on the machine.</summary>
     protected virtual string Plan => "load";
 
@@ -65,7 +68,7 @@ public class OneSilo : IAsyncLifetime
         _cluster = builder.Build();
         await _cluster.DeployAsync();
         await Services.GetRequiredService<SiloModels>().LoadAsync(
-            Model, Path.Combine(Repository.Root, "models", Model), Dtype, TestContext.Current.CancellationToken);
+            Model, new ModelOptions { Path = Path.Combine(Repository.Root, "models", Model), Dtype = Dtype, Codec = Codec }, TestContext.Current.CancellationToken);
     }
 
     /// <summary>Sets up the engine.</summary>

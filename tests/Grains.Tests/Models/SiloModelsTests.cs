@@ -1,5 +1,6 @@
 using System.Buffers;
 using Granary.Errors;
+using Granary.Grains.Hosting;
 using Granary.Grains.Models;
 using Granary.Grains.Planning;
 using Granary.Grains.Residency;
@@ -55,11 +56,11 @@ public sealed class SiloModelsTests : IDisposable
         await using var engine = new DeviceEngine(new EngineOptions { Threads = 1 }, TimeProvider.System, NullLogger.Instance);
         await using var planner = Planner();
         var first = new SiloModels(engine, specs, new ModelLoadOptions(), planner, NullLogger<SiloModels>.Instance);
-        await first.LoadAsync("taken", SampleModel, "float32", cancellationToken);
+        await first.LoadAsync("taken", Sample("float32"), cancellationToken);
         var mapped = Mappings();
         var second = new SiloModels(engine, specs, new ModelLoadOptions(), planner, NullLogger<SiloModels>.Instance);
 
-        var refused = await Assert.ThrowsAsync<GranaryException>(() => second.LoadAsync("taken", SampleModel, "bfloat16", cancellationToken));
+        var refused = await Assert.ThrowsAsync<GranaryException>(() => second.LoadAsync("taken", Sample("bfloat16"), cancellationToken));
 
         Assert.Equal(ErrorCodes.ModelSpecConflict, refused.Code);
         Assert.Empty(second.Ids);
@@ -77,13 +78,15 @@ public sealed class SiloModelsTests : IDisposable
         var models = new SiloModels(engine, specs, new ModelLoadOptions(), planner, NullLogger<SiloModels>.Instance);
         var mapped = Mappings();
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => models.LoadAsync(OneSilo.Model, SampleModel, "float32", source.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => models.LoadAsync(OneSilo.Model, Sample("float32"), source.Token));
 
         Assert.Empty(models.Ids);
         Assert.Equal(mapped, Mappings());
-        await models.LoadAsync(OneSilo.Model, SampleModel, "float32", cancellationToken);
+        await models.LoadAsync(OneSilo.Model, Sample("float32"), cancellationToken);
         Assert.Equal([OneSilo.Model], models.Ids);
     }
+
+    private static ModelOptions Sample(string dtype) => new() { Path = SampleModel, Dtype = dtype };
 
     private static PrefixPlanner Planner() => new(
         new ChunkProbe(new InMemoryObjectStore(TimeProvider.System), TimeProvider.System),
@@ -100,7 +103,7 @@ public sealed class SiloModelsTests : IDisposable
         await using var engine = new DeviceEngine(new EngineOptions { Threads = 1 }, TimeProvider.System, NullLogger.Instance);
         await using var planner = Planner();
         var models = new SiloModels(engine, new ModelSpecStore(new InMemoryObjectStore(TimeProvider.System)), options, planner, log);
-        await models.LoadAsync(OneSilo.Model, SampleModel, "float32", TestContext.Current.CancellationToken);
+        await models.LoadAsync(OneSilo.Model, Sample("float32"), TestContext.Current.CancellationToken);
         return log;
     }
 

@@ -16,12 +16,13 @@ public sealed class NumericsIdTests
         NumericsId[] ids =
         [
             Of(),
-            NumericsId.Of("cuda", KvDtype.Float32, 256, "avx2", "r", static _ => null),
-            NumericsId.Of("cpu", KvDtype.BFloat16, 256, "avx2", "r", static _ => null),
-            NumericsId.Of("cpu", KvDtype.Float32, 128, "avx2", "r", static _ => null),
-            NumericsId.Of("cpu", KvDtype.Float32, 256, "avx512", "r", static _ => null),
-            NumericsId.Of("cpu", KvDtype.Float32, 256, null, "r", static _ => null),
-            NumericsId.Of("cpu", KvDtype.Float32, 256, "avx2", "other", static _ => null),
+            NumericsId.Of("cuda", Layout(KvDtype.Float32, 256), "avx2", "r", static _ => null),
+            NumericsId.Of("cpu", Layout(KvDtype.BFloat16, 256), "avx2", "r", static _ => null),
+            NumericsId.Of("cpu", Layout(KvDtype.Float32, 128), "avx2", "r", static _ => null),
+            NumericsId.Of("cpu", Layout(KvDtype.Float32, 256), "avx512", "r", static _ => null),
+            NumericsId.Of("cpu", Layout(KvDtype.Float32, 256), null, "r", static _ => null),
+            NumericsId.Of("cpu", Layout(KvDtype.Float32, 256), "avx2", "other", static _ => null),
+            NumericsId.Of("cpu", Layout(KvDtype.Float32, 256) with { Codec = KvCodec.BFloat16 }, "avx2", "r", static _ => null),
             Of().AsInexact(),
         ];
 
@@ -31,7 +32,7 @@ public sealed class NumericsIdTests
     [Theory, InlineData("ATEN_CPU_CAPABILITY", "avx2"), InlineData("ONEDNN_DEFAULT_FPMATH_MODE", "BF16"), InlineData("ONEDNN_MAX_CPU_ISA", "AVX2"), InlineData("MKL_CBWR", "COMPATIBLE")]
     public void Of_VariableThatMovesLibtorch_IsAPart(string variable, string value)
     {
-        var moved = NumericsId.Of("cpu", KvDtype.Float32, 256, "avx2", "r", name => name == variable ? value : null);
+        var moved = NumericsId.Of("cpu", Layout(KvDtype.Float32, 256), "avx2", "r", name => name == variable ? value : null);
 
         Assert.Equal(value, moved.Parts[variable]);
         Assert.NotEqual(Of().Id, moved.Id);
@@ -40,5 +41,7 @@ public sealed class NumericsIdTests
     [Fact]
     public void Of_ThisMachine_NamesTheProcessorsInstructionClass() => Assert.StartsWith(Avx512F.IsSupported ? "avx512" : Avx2.IsSupported ? "avx" : string.Empty, Of().Parts["cpu"], StringComparison.Ordinal);
 
-    private static NumericsId Of() => NumericsId.Of("cpu", KvDtype.Float32, 256, "avx2", "r", static _ => null);
+    private static KvLayout Layout(KvDtype dtype, int pageSize) => new(Layers: 1, KvHeads: 1, HeadDim: 8, dtype, pageSize);
+
+    private static NumericsId Of() => NumericsId.Of("cpu", Layout(KvDtype.Float32, 256), "avx2", "r", static _ => null);
 }

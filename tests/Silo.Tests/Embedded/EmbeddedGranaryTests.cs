@@ -16,7 +16,7 @@ public sealed class EmbeddedGranaryTests : IDisposable
     public async Task LoadModelAsync_RunningSilo_ServesItAtOnce()
     {
         await using var silo = await StartAsync();
-        await silo.LoadModelAsync("ledger-4m", SampleModel, "float32", TestContext.Current.CancellationToken);
+        await silo.LoadModelAsync("ledger-4m", SampleModel, "float32", "none", TestContext.Current.CancellationToken);
         var answer = await CreateAndAskAsync(silo.Client);
         Assert.Equal(4, answer.TokenIds.Length);
         Assert.Equal("ledger-4m", Assert.Single(await silo.Client.ListModelsAsync()).Model);
@@ -27,8 +27,8 @@ public sealed class EmbeddedGranaryTests : IDisposable
     {
         await using var first = await StartAsync();
         await using var second = await StartAsync();
-        await first.LoadModelAsync("ledger-4m", SampleModel, "float32", TestContext.Current.CancellationToken);
-        await second.LoadModelAsync("ledger-4m", SampleModel, "float32", TestContext.Current.CancellationToken);
+        await first.LoadModelAsync("ledger-4m", SampleModel, "float32", "none", TestContext.Current.CancellationToken);
+        await second.LoadModelAsync("ledger-4m", SampleModel, "float32", "none", TestContext.Current.CancellationToken);
         var made = await CreateAndAskAsync(first.Client);
         var found = await second.Client.Context("ledger-4m", "c").AskToEndAsync(Ask, TestContext.Current.CancellationToken);
         Assert.Equal("load", found.Plan.Decision);
@@ -40,8 +40,8 @@ public sealed class EmbeddedGranaryTests : IDisposable
     {
         await using var first = await StartAsync();
         await using var second = await StartAsync();
-        await first.LoadModelAsync("ledger-4m", SampleModel, "float32", TestContext.Current.CancellationToken);
-        await second.LoadModelAsync("ledger-4m", SampleModel, "float32", TestContext.Current.CancellationToken);
+        await first.LoadModelAsync("ledger-4m", SampleModel, "float32", "none", TestContext.Current.CancellationToken);
+        await second.LoadModelAsync("ledger-4m", SampleModel, "float32", "none", TestContext.Current.CancellationToken);
         await CreateAndAskAsync(first.Client);
         await second.Client.Context("ledger-4m", "c").DeleteAsync(TestContext.Current.CancellationToken);
         await Task.Delay(TimeSpan.FromSeconds(1.05), TimeProvider.System, TestContext.Current.CancellationToken); // the bound itself is what is tested
@@ -53,9 +53,9 @@ public sealed class EmbeddedGranaryTests : IDisposable
     public async Task LoadModelAsync_SameIdOtherDtype_IsAConflict()
     {
         await using var silo = await StartAsync();
-        await silo.LoadModelAsync("ledger-4m", SampleModel, "float32", TestContext.Current.CancellationToken);
+        await silo.LoadModelAsync("ledger-4m", SampleModel, "float32", "none", TestContext.Current.CancellationToken);
         await using var other = await StartAsync();
-        var error = await Assert.ThrowsAsync<GranaryException>(() => other.LoadModelAsync("ledger-4m", SampleModel, "bfloat16", TestContext.Current.CancellationToken));
+        var error = await Assert.ThrowsAsync<GranaryException>(() => other.LoadModelAsync("ledger-4m", SampleModel, "bfloat16", "none", TestContext.Current.CancellationToken));
         Assert.Equal(ErrorCodes.ModelSpecConflict, error.Code);
     }
 
