@@ -37,7 +37,7 @@ internal sealed class GranaryCommand
         _root.Subcommands.Add(GenerateVerb.Create(verbs));
         _root.Subcommands.Add(DatasetVerbs.Create(verbs));
         _root.Subcommands.Add(StoreVerbs.Create(verbs));
-        _root.Subcommands.Add(BenchVerbs.Create(verbs));
+        _root.Subcommands.Add(BenchVerbs.Create(verbs, surroundings.BundleFolder));
     }
 
     /// <summary>Runs a command line.</summary>

@@ -180,6 +180,11 @@ public sealed class LoadedModel
         }
     }
 
+    /// <summary>Gets the logits after given tokens of a continuation.</summary>
+    /// <returns>[continuation − first, vocab].</returns>
+    internal Task<double[][]> LogitsAsync(IReadOnlyList<KvPage> pages, int[] continuation, int first, KvTail tail, CancellationToken cancellationToken) =>
+        _engine.RunAsync(new ContinuationLogitsRequest(_model, [.. pages], continuation, first, tail, cancellationToken));
+
     /// <summary>Runs given tokens and gives logits and KV, for <c>granary model forward</c>.</summary>
     /// <param name="request">The tokens, and how they are run.</param>
     /// <param name="cancellationToken">Ends the work between two steps.</param>

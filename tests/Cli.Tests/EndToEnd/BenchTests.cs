@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace Granary.Cli.Tests.EndToEnd;
 
-/// <summary><c>granary bench engine</c> on the bundled model. No test reads a time: only that each was taken.</summary>
+/// <summary><c>granary bench engine</c> and <c>bench store</c> on the bundled model. No test reads a time: only that each was taken.</summary>
 public sealed class BenchTests : IDisposable
 {
     private static readonly string[] Small = ["--rounds", "2", "--steps", "3", "--threads", "1"];
@@ -71,6 +71,65 @@ public sealed class BenchTests : IDisposable
     [Fact]
     public async Task Engine_NoSuchModel_IsRefused() =>
         (await _place.RunAsync("bench", "engine", "/no/such/folder", "--json")).Refused(3, "ModelNotFound", "/no/such/folder");
+
+    [Fact]
+    public async Task Store_Json_IsOneDocumentWithBothCodecs()
+    {
+        var run = (await StoreAsync("--contexts", "2", "--max-new-tokens", "4", "--json")).Succeeded();
+        var result = run.Result;
+        Assert.Equal(["started", "machine", "model", "dataset", "contexts", "leftOut", "answers", "maxNewTokens", "codecs"], result.AsObject().Select(field => field.Key));
+        Assert.Equal(("ledger-4m", "ledgers.jsonl", 2, 0, 4), ((string?)result["model"], (string?)result["dataset"], (int?)result["contexts"], (int?)result["leftOut"], (int?)result["maxNewTokens"]));
+        var (none, half) = (List(result["codecs"])[0], List(result["codecs"])[1]);
+        Assert.Equal(("none", "bfloat16"), ((string?)none["codec"], (string?)half["codec"]));
+        Assert.Equal((long?)none["storedBytes"], 2 * (long?)half["storedBytes"]);
+        Assert.Equal(4 * (int?)result["answers"], (int?)half["tokens"]);
+        Assert.All((string[])["roundBytesPerSecond", "encodeBytesPerSecond", "decodeBytesPerSecond"], rate =>
+        {
+            Assert.Null(none[rate]);
+            Assert.True((double?)half[rate] > 0);
+        });
+        Assert.Equal(0, (double?)none["largestLogitDifference"]);
+        Assert.InRange((double)half["largestLogitDifference"]!, 1e-6, 1); // rounding to 8 bits moves every logit, and none far
+        Assert.InRange((int)half["changedTokens"]!, 0, (int)half["tokens"]! / 2);
+    }
+
+    [Fact]
+    public async Task Store_WithoutJson_IsATable()
+    {
+        var run = await StoreAsync("--contexts", "1", "--max-new-tokens", "2");
+        Assert.True(run.ExitCode == 0, run.Errors);
+        var lines = run.Output.TrimEnd('\n').Split('\n');
+        Assert.StartsWith("ledger-4m, ledgers.jsonl: 1 contexts (0 left out), ", lines[0], StringComparison.Ordinal);
+        Assert.StartsWith("bfloat16 ", lines[^1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Store_ContextsBeyondTheWindow_AreLeftOut()
+    {
+        var file = Path.Combine(_place.Folder, "long.jsonl");
+        await File.WriteAllLinesAsync(
+            file,
+            [
+                $$"""{"id":"long","context":"{{string.Concat(Enumerable.Repeat("one two ", 3000))}}","questions":[{"id":"q","question":"How long?","answers":[]}]}""",
+                """{"id":"short","context":"A barn holds seven horses.","questions":[{"id":"q","question":" How many?","answers":[]}]}""",
+            ],
+            TestContext.Current.CancellationToken);
+
+        var result = (await StoreAsync("--dataset", file, "--json")).Succeeded().Result;
+
+        Assert.Equal((1, 1, 1), ((int?)result["contexts"], (int?)result["leftOut"], (int?)result["answers"]));
+    }
+
+    [Theory]
+    [InlineData(2, "InvalidArgument", "float64", "--dtype", "float64")]
+    [InlineData(2, "InvalidArgument", "--contexts is 0", "--contexts", "0")]
+    [InlineData(2, "InvalidArgument", "--max-new-tokens is 0", "--max-new-tokens", "0")]
+    [InlineData(3, "FileNotFound", "/no/such", "--dataset", "/no/such.jsonl")]
+    [InlineData(2, "EmptyInput", "window", "--max-new-tokens", "5000")]
+    public async Task Store_BadInput_IsRefused(int exitCode, string code, string named, params string[] arguments) =>
+        (await StoreAsync(["--json", .. arguments])).Refused(exitCode, code, named);
+
+    private Task<CommandRun> StoreAsync(params string[] arguments) => _place.RunAsync(["bench", "store", Workplace.SampleModel, "--codecs", .. arguments]);
 
     private Task<CommandRun> RunAsync(params string[] arguments) => _place.RunAsync(["bench", "engine", Workplace.SampleModel, .. Small, .. arguments]);
 
