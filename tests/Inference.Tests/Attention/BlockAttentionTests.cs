@@ -135,7 +135,7 @@ public sealed class BlockAttentionTests
             var mixed = new List<float>();
             for (var row = 0; row < _rows; row++)
             {
-                var softmax = new ScalarTwins.Softmax(new ScalarTwins(lanes), lanes, _headDim);
+                var softmax = new ScalarSoftmax(lanes, _headDim);
                 var run = 0;
                 foreach (var seen in (int[])[.. _past, row + 1])
                 {

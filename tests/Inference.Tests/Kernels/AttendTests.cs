@@ -35,7 +35,7 @@ public sealed class AttendTests
     {
         const int StepTokens = 64;
         var kernels = KernelSets.Of(set, bytes);
-        var (lanes, twins) = (KernelSets.Lanes(set), new ScalarTwins(KernelSets.Lanes(set)));
+        var twins = new ScalarTwins(KernelSets.Lanes(set));
         Gen.Select(Gen.Int[1, RowKernels.MaxAttendedRows], Gen.Int[1, 150], Gen.Int[1, 80], Gen.Int[1, 140], Gen.Int[0, 1000]).Sample(
             (count, first, second, headDim, seed) =>
             {
@@ -48,7 +48,7 @@ public sealed class AttendTests
                 var (wideKeys, wideValues) = (KernelSets.Widen(kernels, keys), KernelSets.Widen(kernels, values));
                 for (var row = 0; row < count; row++)
                 {
-                    var softmax = new ScalarTwins.Softmax(twins, lanes, headDim);
+                    var softmax = new ScalarSoftmax(KernelSets.Lanes(set), headDim);
                     foreach (var (run, end) in ((int, int)[])[(0, first), (first, first + second)])
                     {
                         for (var start = run; start < end; start += StepTokens)
