@@ -5,9 +5,7 @@ namespace Granary.Inference.Tests.Kernels;
 /// <summary>What each instruction set makes of several instructions: against the scalar twin.</summary>
 public sealed class LanesTests
 {
-    public static TheoryData<string> Sets() => KernelSets.Names();
-
-    [Theory, MemberData(nameof(Sets))]
+    [Theory, MemberData(nameof(KernelSets.Names), MemberType = typeof(KernelSets))]
     public void Sums_AnyVectors_AreTheScalarTwinsToTheBit(string set)
     {
         var operations = KernelSets.OperationsOf(set);
@@ -22,7 +20,7 @@ public sealed class LanesTests
         });
     }
 
-    [Theory, MemberData(nameof(Sets))]
+    [Theory, MemberData(nameof(KernelSets.Names), MemberType = typeof(KernelSets))]
     public void Exp_AnyValueUpTo88_IsTheScalarTwinToTheBit(string set)
     {
         const float Least = -87.33654f;
@@ -38,7 +36,7 @@ public sealed class LanesTests
         void Equal(float[] values) => Assert.Equal(KernelSets.NumberBits(Array.ConvertAll(values, ScalarTwins.Exp)), KernelSets.NumberBits(operations.Exp(values)));
     }
 
-    [Theory, MemberData(nameof(Sets))]
+    [Theory, MemberData(nameof(KernelSets.Names), MemberType = typeof(KernelSets))]
     public void Highest_AnyNumbers_IsTheirMaximum(string set)
     {
         var operations = KernelSets.OperationsOf(set);
