@@ -38,6 +38,7 @@ internal unsafe interface ILanes<TVector>
     static abstract TVector CopySign(TVector magnitude, TVector sign);
 
     /// <summary>Gets e^x, to 2 units in the last place; 0 for what is less than the least normal number, negative infinity included.</summary>
+    /// <param name="vector">At most 88 each: what e^x is of more, and of infinity, differs between the sets. What is no number stays none.</param>
     static abstract TVector Exp(TVector vector);
 
     /// <summary>Widens the even elements of <c>2 · Count</c> bfloat16 elements.</summary>

@@ -33,8 +33,9 @@ public sealed class BlockAttentionTests
             (headDim, rows, past, seed) =>
             {
                 var sequence = new Sequence(set, bytes, headDim, [past], rows, seed);
+                sequence.MakeValuesSpecial(seed);
 
-                Assert.Equal(MultiplyTests.Bits(sequence.Twin(KernelSets.Lanes(set))), MultiplyTests.Bits(sequence.Attend(0, rows)));
+                Assert.Equal(KernelSets.NumberBits(sequence.Twin(KernelSets.Lanes(set))), KernelSets.NumberBits(sequence.Attend(0, rows)));
             },
             iter: 20);
 
@@ -128,14 +129,17 @@ public sealed class BlockAttentionTests
             infinities.CopyTo(_values.AsSpan(token * _headDim * _kernels.ElementBytes));
         }
 
+        public void MakeValuesSpecial(int seed) =>
+            ScalarTwins.Store(KernelSets.Special(_values.Length / _kernels.ElementBytes, seed), _kernels.ElementBytes).CopyTo(_values, 0);
+
         // A score is one chain in order of the channels, and a row's softmax takes blocks from each run's start.
         public float[] Twin(int lanes)
         {
-            var (keys, values) = (KernelSets.Widen(_kernels, _keys), KernelSets.Widen(_kernels, _values));
+            var (keys, values) = (ScalarTwins.Widen(_keys, _kernels.ElementBytes), ScalarTwins.Widen(_values, _kernels.ElementBytes));
             var mixed = new List<float>();
             for (var row = 0; row < _rows; row++)
             {
-                var softmax = new ScalarTwins.Softmax(new ScalarTwins(lanes), lanes, _headDim);
+                var softmax = new ScalarSoftmax(lanes, _headDim);
                 var run = 0;
                 foreach (var seen in (int[])[.. _past, row + 1])
                 {

@@ -35,20 +35,20 @@ public sealed class AttendTests
     {
         const int StepTokens = 64;
         var kernels = KernelSets.Of(set, bytes);
-        var (lanes, twins) = (KernelSets.Lanes(set), new ScalarTwins(KernelSets.Lanes(set)));
+        var twins = new ScalarTwins(KernelSets.Lanes(set));
         Gen.Select(Gen.Int[1, RowKernels.MaxAttendedRows], Gen.Int[1, 150], Gen.Int[1, 80], Gen.Int[1, 140], Gen.Int[0, 1000]).Sample(
             (count, first, second, headDim, seed) =>
             {
-                var keys = KernelSets.Store(kernels, KernelSets.Random((first + second) * headDim, seed));
-                var values = KernelSets.Store(kernels, KernelSets.Random((first + second) * headDim, seed + 1));
-                var queries = KernelSets.Random(count * headDim, seed + 2);
+                var keys = ScalarTwins.Store(KernelSets.Random((first + second) * headDim, seed), bytes);
+                var values = ScalarTwins.Store(KernelSets.Special((first + second) * headDim, seed + 1), bytes);
+                var queries = KernelSets.Special(count * headDim, seed + 2);
 
                 var mixed = Attend(kernels, queries, count, keys, values, [first, second], headDim);
 
-                var (wideKeys, wideValues) = (KernelSets.Widen(kernels, keys), KernelSets.Widen(kernels, values));
+                var (wideKeys, wideValues) = (ScalarTwins.Widen(keys, bytes), ScalarTwins.Widen(values, bytes));
                 for (var row = 0; row < count; row++)
                 {
-                    var softmax = new ScalarTwins.Softmax(twins, lanes, headDim);
+                    var softmax = new ScalarSoftmax(KernelSets.Lanes(set), headDim);
                     foreach (var (run, end) in ((int, int)[])[(0, first), (first, first + second)])
                     {
                         for (var start = run; start < end; start += StepTokens)
@@ -63,7 +63,7 @@ public sealed class AttendTests
                         }
                     }
 
-                    Assert.Equal(MultiplyTests.Bits(softmax.End()), MultiplyTests.Bits(mixed[(row * headDim)..((row + 1) * headDim)]));
+                    Assert.Equal(KernelSets.NumberBits(softmax.End()), KernelSets.NumberBits(mixed[(row * headDim)..((row + 1) * headDim)]));
                 }
             },
             iter: 40);
@@ -78,12 +78,12 @@ public sealed class AttendTests
             {
                 var keys = KernelSets.Store(kernels, KernelSets.Random(tokens * headDim, seed));
                 var values = KernelSets.Store(kernels, KernelSets.Random(tokens * headDim, seed + 1));
-                var queries = KernelSets.Random(count * headDim, seed + 2);
+                var queries = KernelSets.Special(count * headDim, seed + 2);
                 var together = Attend(kernels, queries, count, keys, values, [tokens], headDim);
                 for (var row = 0; row < count; row++)
                 {
                     var alone = Attend(kernels, queries[(row * headDim)..((row + 1) * headDim)], 1, keys, values, [tokens], headDim);
-                    Assert.Equal(MultiplyTests.Bits(alone), MultiplyTests.Bits(together[(row * headDim)..((row + 1) * headDim)]));
+                    Assert.Equal(KernelSets.NumberBits(alone), KernelSets.NumberBits(together[(row * headDim)..((row + 1) * headDim)]));
                 }
             },
             iter: 60);
@@ -108,6 +108,52 @@ public sealed class AttendTests
             Assert.True(float.IsNaN(score) || BitConverter.SingleToInt32Bits(ScalarTwins.Exp(score)) == BitConverter.SingleToInt32Bits(weights[0]), $"e^{score:R} is {weights[0]:R}, not its scalar twin.");
             Assert.True(float.IsNaN(score) ? float.IsNaN(weights[0]) : Math.Abs(weights[0] - expected) <= 2.5e-7f * expected, $"e^{score:R} is {weights[0]:R}, not {expected:R}.");
         }
+    }
+
+    [Theory, MemberData(nameof(Sets))]
+    public void Weigh_AnyScoresAndState_IsTheScalarTwinToTheBit(string set, int bytes)
+    {
+        var kernels = KernelSets.Of(set, bytes);
+        Gen.Select(Gen.Int[1, 40], Gen.Int[1, 300], Gen.Int[1, 70], Gen.Bool, Gen.Int[0, 100_000]).Sample((first, second, headDim, isSpecial, seed) =>
+        {
+            var softmax = new ScalarSoftmax(KernelSets.Lanes(set), headDim);
+            var state = new float[RowKernels.StateSums + headDim];
+            state[0] = softmax.Maximum;
+            foreach (var tokens in (int[])[first, second])
+            {
+                var sums = KernelSets.Special(headDim, seed + tokens);
+                sums.CopyTo(softmax.Sums, 0);
+                sums.CopyTo(state, RowKernels.StateSums);
+                var scores = Array.ConvertAll(isSpecial ? KernelSets.Special(tokens, seed) : KernelSets.Random(tokens, seed), static score => score * 25);
+
+                var weights = Weigh(kernels, scores, state, KernelSets.Lanes(set));
+
+                var expected = softmax.Weigh(scores);
+                if (float.IsNaN(softmax.Sum))
+                {
+                    Assert.True(float.IsNaN(state[1])); // whatever the weights are: which maximum a set finds beside what is no number is not said
+                    return;
+                }
+
+                Assert.Equal(softmax.Maximum, state[0]);
+                Assert.Equal(KernelSets.NumberBits([softmax.Sum, .. softmax.Sums, .. expected]), KernelSets.NumberBits([state[1], .. state[RowKernels.StateSums..], .. weights[..tokens]]));
+                Assert.All(weights[tokens..], static weight => Assert.Equal(0, BitConverter.SingleToInt32Bits(weight)));
+            }
+        });
+    }
+
+    // With what becomes of the last vector's rest.
+    private static unsafe float[] Weigh(RowKernels kernels, float[] scores, float[] state, int lanes)
+    {
+        var weights = new float[(scores.Length + lanes - 1) / lanes * lanes];
+        Array.Fill(weights, 3);
+        scores.CopyTo(weights, 0);
+        fixed (float* weight = weights, sums = state)
+        {
+            kernels.Weigh(weight, scores.Length, sums, state.Length - RowKernels.StateSums);
+        }
+
+        return weights;
     }
 
     private static unsafe float[] Attend(RowKernels kernels, float[] queries, int count, byte[] keys, byte[] values, int[] runs, int headDim)

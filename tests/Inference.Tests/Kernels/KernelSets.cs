@@ -5,52 +5,60 @@ using Granary.Inference.Kernels;
 
 namespace Granary.Inference.Tests.Kernels;
 
-/// <summary>Every instruction set that this machine has, with both stored elements; where it has no AVX-512, the same number of lanes without.</summary>
+/// <summary>Every instruction set that this machine has, and 4, 8 and 16 lanes without any, with both stored elements.</summary>
 internal static class KernelSets
 {
-    public static TheoryData<string, int> All()
+    private static readonly Dictionary<string, LaneSet> Sets = new LaneSet[]
     {
-        var data = new TheoryData<string, int>();
-        foreach (var bytes in (int[])[4, 2])
-        {
-            data.Add("vector", bytes);
-            if (Avx2.IsSupported && Fma.IsSupported)
-            {
-                data.Add("avx2", bytes);
-            }
+        LaneSet.Of<Avx512Lanes, Vector512<float>>("avx512", Avx512F.IsSupported),
+        LaneSet.Of<Avx2Lanes, Vector256<float>>("avx2", Avx2.IsSupported && Fma.IsSupported),
+        LaneSet.Of<PortableLanes, Vector<float>>("vector"),
+        LaneSet.Of<EmulatedLanes<Vector128<float>>, Vector128<float>>("vector4"),
+        LaneSet.Of<EmulatedLanes<Vector256<float>>, Vector256<float>>("vector8"),
+        LaneSet.Of<EmulatedLanes<Vector512<float>>, Vector512<float>>("vector16"),
+    }.Where(static set => set.IsSupported).ToDictionary(static set => set.Name);
 
-            data.Add(Avx512F.IsSupported ? "avx512" : "vector16", bytes);
-        }
+    public static TheoryData<string, int> All() => WithElements(Sets.Keys);
 
-        return data;
+    /// <summary>Gets those for whole models: every instruction set of this machine, and what it lacks of 4, 8 and 16 lanes.</summary>
+    public static TheoryData<string, int> OfModels()
+    {
+        var native = Native().ToArray();
+        return WithElements(native.Concat(Sets.Keys.Except(native).ExceptBy(native.Select(Lanes), Lanes)));
     }
 
+    public static TheoryData<string> Names() => [.. Sets.Keys];
+
+    /// <summary>Gets those that an engine may take on this machine, the preferred one first.</summary>
+    public static IEnumerable<string> Native() => Sets.Keys.Where(static name => name is "avx512" or "avx2" or "vector");
+
     /// <summary>Gets both kinds of kernels of a set.</summary>
-    public static Func<int, KernelSet> Both(string set) => bytes => new KernelSet(Of(set, bytes), PanelsOf(set, bytes));
+    public static Func<int, KernelSet> Both(string set) => Sets[set].Kernels;
 
-    public static RowKernels Of(string set, int bytes) => set switch
-    {
-        "avx512" => RowKernels.For<Avx512Lanes, Vector512<float>>(bytes),
-        "vector16" => RowKernels.For<SixteenLanes, Vector512<float>>(bytes),
-        "avx2" => RowKernels.For<Avx2Lanes, Vector256<float>>(bytes),
-        _ => RowKernels.For<PortableLanes, Vector<float>>(bytes),
-    };
+    public static RowKernels Of(string set, int bytes) => Sets[set].Kernels(bytes).Rows;
 
-    public static PanelKernels PanelsOf(string set, int bytes) => set switch
-    {
-        "avx512" => PanelKernels.For<Avx512Lanes, Vector512<float>>(bytes),
-        "vector16" => PanelKernels.For<SixteenLanes, Vector512<float>>(bytes),
-        "avx2" => PanelKernels.For<Avx2Lanes, Vector256<float>>(bytes),
-        _ => PanelKernels.For<PortableLanes, Vector<float>>(bytes),
-    };
+    public static PanelKernels PanelsOf(string set, int bytes) => Sets[set].Kernels(bytes).Panels;
 
-    public static int Lanes(string set) => set switch { "avx512" or "vector16" => 16, "avx2" => 8, _ => Vector<float>.Count };
+    public static int Lanes(string set) => Sets[set].Operations.Lanes;
+
+    public static LaneOperations OperationsOf(string set) => Sets[set].Operations;
 
     public static float[] Random(int count, int seed)
     {
         var random = new Random(seed);
         return [.. Enumerable.Range(0, count).Select(_ => (random.NextSingle() * 4) - 2)];
     }
+
+    /// <summary>Gets values of which one in a hundred is of a special kind: no number, infinite, subnormal, a zero of either sign, as large as may be, just above a bfloat16 or halfway to its neighbour.</summary>
+    public static float[] Special(int count, int seed)
+    {
+        float[] kinds = [float.NaN, float.PositiveInfinity, float.NegativeInfinity, float.Epsilon, -1e-40f, 1.1754942e-38f, 0, -0f, float.MaxValue, float.MinValue, 1e-30f, 1 + (1f / 256), 1 + (3f / 256), float.BitIncrement(1 + (1f / 256))];
+        var random = new Random(seed);
+        return Array.ConvertAll(Random(count, seed), value => random.Next(100) == 0 ? kinds[random.Next(kinds.Length)] : value);
+    }
+
+    /// <summary>Gets the bits of a result's values, with one pattern for whatever is no number: its sign and payload follow from the order of an instruction's operands.</summary>
+    public static int[] NumberBits(float[] values) => Array.ConvertAll(values, static value => BitConverter.SingleToInt32Bits(float.IsNaN(value) ? float.NaN : value));
 
     /// <summary>Stores values as the kernels' elements.</summary>
     public static unsafe byte[] Store(RowKernels kernels, float[] values)
@@ -98,5 +106,15 @@ internal static class KernelSets
         }
 
         return packed;
+    }
+
+    private static TheoryData<string, int> WithElements(IEnumerable<string> names) => [.. names.SelectMany(static name => ((int[])[4, 2]).Select(bytes => (name, bytes)))];
+
+    private sealed record LaneSet(string Name, bool IsSupported, Func<int, KernelSet> Kernels, LaneOperations Operations)
+    {
+        public static LaneSet Of<TLanes, TVector>(string name, bool isSupported = true)
+            where TLanes : struct, ILanes<TVector>
+            where TVector : unmanaged =>
+            new(name, isSupported, static bytes => new KernelSet(RowKernels.For<TLanes, TVector>(bytes), PanelKernels.For<TLanes, TVector>(bytes)), new LaneOperations<TLanes, TVector>());
     }
 }

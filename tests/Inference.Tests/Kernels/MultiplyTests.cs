@@ -28,6 +28,43 @@ public sealed class MultiplyTests
     }
 
     [Theory, MemberData(nameof(Sets))]
+    public unsafe void Multiply_AnyRowsAndSomeOutputs_IsTheScalarTwinToTheBitAndLeavesTheRest(string set, int bytes)
+    {
+        var kernels = KernelSets.Of(set, bytes);
+        var twins = new ScalarTwins(KernelSets.Lanes(set));
+        Gen.Select(Gen.Int[1, 13], Gen.Int[1, 200], Gen.Int[0, 5], Gen.Int[1, 11], Gen.Int[0, 3], Gen.Bool, Gen.Int[0, 1000]).Sample(
+            (count, width, first, taken, behind, hasBias, seed) =>
+            {
+                var (end, stride) = (first + taken, first + taken + behind);
+                var weight = ScalarTwins.Store(KernelSets.Special(stride * width, seed), bytes);
+                var rows = KernelSets.Special(count * width, seed + 1);
+                var bias = hasBias ? KernelSets.Special(stride, seed + 2) : null;
+                var products = KernelSets.Random(count * stride, seed + 3);
+                var expected = products.ToArray();
+                var wide = ScalarTwins.Widen(weight, bytes);
+                for (var index = 0; index < expected.Length; index++)
+                {
+                    var (row, output) = (index / stride, index % stride);
+                    if (output >= first && output < end)
+                    {
+                        expected[index] = twins.Dot(wide.AsSpan(output * width, width), rows.AsSpan(row * width, width), bytes) + (bias?[output] ?? 0);
+                    }
+                }
+
+                fixed (byte* matrix = weight)
+                {
+                    fixed (float* added = bias, packed = KernelSets.Pack(kernels, rows, width), target = products)
+                    {
+                        kernels.Multiply(matrix, added, packed, count, width, target, stride, first, end);
+                    }
+                }
+
+                Assert.Equal(KernelSets.NumberBits(expected), KernelSets.NumberBits(products));
+            },
+            iter: 60);
+    }
+
+    [Theory, MemberData(nameof(Sets))]
     public void Multiply_RowOfABatch_IsTheRowAloneToTheBit(string set, int bytes)
     {
         var kernels = KernelSets.Of(set, bytes);
@@ -35,12 +72,12 @@ public sealed class MultiplyTests
             (count, width, outputs, seed) =>
             {
                 var weight = KernelSets.Store(kernels, KernelSets.Random(outputs * width, seed));
-                var rows = KernelSets.Random(count * width, seed + 1);
+                var rows = KernelSets.Special(count * width, seed + 1);
                 var together = Multiply(kernels, weight, null, rows, count, width, outputs);
                 for (var row = 0; row < count; row++)
                 {
                     var alone = Multiply(kernels, weight, null, rows[(row * width)..((row + 1) * width)], 1, width, outputs);
-                    Assert.Equal(Bits(alone), Bits(together[(row * outputs)..((row + 1) * outputs)]));
+                    Assert.Equal(KernelSets.NumberBits(alone), KernelSets.NumberBits(together[(row * outputs)..((row + 1) * outputs)]));
                 }
             },
             iter: 60);

@@ -6,63 +6,50 @@ namespace Granary.Inference.Tests.Kernels;
 /// <summary>Panels and their products: against scalar twins, and independent of the rows beside them.</summary>
 public sealed class PanelTests
 {
+    private const int Guard = 16; // floats behind a panel, which must stay as they are
+
     public static TheoryData<string, int> Sets() => KernelSets.All();
 
     [Theory, MemberData(nameof(Sets))]
-    public unsafe void PackRows_AnyShape_IsTheTransposeWithZerosBehind(string set, int bytes)
+    public unsafe void PackRows_AnyShapeAndBits_IsTheTransposeWithZerosBehind(string set, int bytes)
     {
         var panels = KernelSets.PanelsOf(set, bytes);
-        var kernels = KernelSets.Of(set, bytes);
-        foreach (var width in (int[])[1, 7, 8, 16, 31, 33, 80])
+        Gen.Select(Gen.Int[1, 100], Gen.Int[0, 5], Gen.Int[1, panels.Outputs], Gen.Int[0, 1000]).Sample((width, behind, outputs, seed) =>
         {
-            var stride = width + 3;
-            for (var outputs = 1; outputs <= panels.Outputs; outputs++)
+            var stride = width + behind;
+            var (weight, panel) = (Bits(outputs * stride * bytes, seed), Filled((width * panels.Outputs) + Guard));
+            fixed (byte* from = weight)
             {
-                var weight = KernelSets.Store(kernels, KernelSets.Random(outputs * stride, width));
-                var expected = KernelSets.Widen(kernels, weight);
-                var panel = Filled(width * panels.Outputs);
-                fixed (byte* from = weight)
+                fixed (float* to = panel)
                 {
-                    fixed (float* to = panel)
-                    {
-                        panels.PackRows(from, stride, outputs, width, to);
-                    }
-                }
-
-                for (var index = 0; index < panel.Length; index++)
-                {
-                    var (row, output) = (index / panels.Outputs, index % panels.Outputs);
-                    Assert.Equal(output < outputs ? expected[(output * stride) + row] : 0, panel[index]);
+                    panels.PackRows(from, stride, outputs, width, to);
                 }
             }
-        }
+
+            var stored = ScalarTwins.Widen(weight, bytes);
+            Assert.Equal(Panel(width, panels.Outputs, (row, output) => output < outputs ? stored[(output * stride) + row] : 0), MultiplyTests.Bits(panel));
+        });
     }
 
     [Theory, MemberData(nameof(Sets))]
-    public unsafe void PackColumns_AnyShape_IsACopyWithZerosBehind(string set, int bytes)
+    public unsafe void PackColumns_AnyShapeAndBits_IsACopyWithZerosBehind(string set, int bytes)
     {
         var panels = KernelSets.PanelsOf(set, bytes);
-        var kernels = KernelSets.Of(set, bytes);
-        const int Stride = 40;
-        for (var outputs = 1; outputs <= panels.Outputs; outputs++)
+        Gen.Select(Gen.Int[1, 50], Gen.Int[0, 5], Gen.Int[1, panels.Outputs], Gen.Int[0, 1000]).Sample((width, behind, outputs, seed) =>
         {
-            var elements = KernelSets.Store(kernels, KernelSets.Random(9 * Stride, outputs));
-            var expected = KernelSets.Widen(kernels, elements);
-            var panel = Filled(9 * panels.Outputs);
+            var stride = outputs + behind;
+            var (elements, panel) = (Bits(width * stride * bytes, seed), Filled((width * panels.Outputs) + Guard));
             fixed (byte* from = elements)
             {
                 fixed (float* to = panel)
                 {
-                    panels.PackColumns(from, Stride, outputs, 9, to);
+                    panels.PackColumns(from, stride, outputs, width, to);
                 }
             }
 
-            for (var index = 0; index < panel.Length; index++)
-            {
-                var (row, output) = (index / panels.Outputs, index % panels.Outputs);
-                Assert.Equal(output < outputs ? expected[(row * Stride) + output] : 0, panel[index]);
-            }
-        }
+            var stored = ScalarTwins.Widen(elements, bytes);
+            Assert.Equal(Panel(width, panels.Outputs, (row, output) => output < outputs ? stored[(row * stride) + output] : 0), MultiplyTests.Bits(panel));
+        });
     }
 
     [Theory, MemberData(nameof(Sets))]
@@ -85,6 +72,36 @@ public sealed class PanelTests
     }
 
     [Theory, MemberData(nameof(Sets))]
+    public unsafe void Multiply_AnyStridesFromAStartOrOn_IsOneChainAnElementToTheBitAndLeavesTheRest(string set, int bytes)
+    {
+        var panels = KernelSets.PanelsOf(set, bytes);
+        Gen.Select(Gen.Int[1, 30], Gen.Int[0, 70], Gen.Int[0, 5], Gen.Int[0, 5], Gen.Bool, Gen.Int[0, 1000]).Sample(
+            (count, width, behind, targetBehind, hasStart, seed) =>
+            {
+                var (stride, targetStride) = (width + behind, panels.Outputs + targetBehind);
+                var (rows, panel) = (KernelSets.Special(count * stride, seed), KernelSets.Special(width * panels.Outputs, seed + 1));
+                var (start, target) = (hasStart ? KernelSets.Special(panels.Outputs, seed + 2) : null, KernelSets.Special(count * targetStride, seed + 3));
+                var expected = target.ToArray();
+                for (var index = 0; index < expected.Length; index++)
+                {
+                    var (row, output) = (index / targetStride, index % targetStride);
+                    if (output < panels.Outputs)
+                    {
+                        expected[index] = Chain(rows.AsSpan(row * stride, width), panel, panels.Outputs, output, start?[output] ?? target[index]);
+                    }
+                }
+
+                fixed (float* row = rows, packed = panel, before = start, product = target)
+                {
+                    panels.Multiply(row, stride, count, packed, width, before, product, targetStride);
+                }
+
+                Assert.Equal(KernelSets.NumberBits(expected), KernelSets.NumberBits(target));
+            },
+            iter: 60);
+    }
+
+    [Theory, MemberData(nameof(Sets))]
     public void Multiply_RowOfABatchOverAWidthCutAnywhere_IsTheRowAloneToTheBit(string set, int bytes)
     {
         var panels = KernelSets.PanelsOf(set, bytes);
@@ -92,7 +109,7 @@ public sealed class PanelTests
             (count, width, cut, seed) =>
             {
                 cut = Math.Min(cut, width - 1);
-                var rows = KernelSets.Random(count * width, seed);
+                var rows = KernelSets.Special(count * width, seed);
                 var panel = KernelSets.Random(width * panels.Outputs, seed + 1);
                 var start = new float[panels.Outputs];
                 var target = Multiply(panels, Columns(rows, width, 0, cut), count, cut, panel[..(cut * panels.Outputs)], start, new float[count * panels.Outputs]);
@@ -100,29 +117,39 @@ public sealed class PanelTests
                 for (var row = 0; row < count; row++)
                 {
                     var alone = Multiply(panels, rows[(row * width)..((row + 1) * width)], 1, width, panel, start, new float[panels.Outputs]);
-                    Assert.Equal(MultiplyTests.Bits(alone), MultiplyTests.Bits(together[(row * panels.Outputs)..((row + 1) * panels.Outputs)]));
+                    Assert.Equal(KernelSets.NumberBits(alone), KernelSets.NumberBits(together[(row * panels.Outputs)..((row + 1) * panels.Outputs)]));
                 }
             },
             iter: 60);
     }
 
     [Theory, MemberData(nameof(Sets))]
-    public unsafe void Add_Rows_AddsAPanelOfEach(string set, int bytes)
+    public unsafe void Add_AnyRows_AddsAPanelOfEachToTheBitAndLeavesTheRest(string set, int bytes)
     {
         var panels = KernelSets.PanelsOf(set, bytes);
-        var stride = panels.Outputs + 5;
-        var (rows, target) = (KernelSets.Random(3 * stride, 1), KernelSets.Random(3 * stride, 2));
-        var sums = (float[])target.Clone();
-        fixed (float* from = rows, to = sums)
+        Gen.Select(Gen.Int[0, 20], Gen.Int[0, 9], Gen.Int[0, 1000]).Sample((count, behind, seed) =>
         {
-            panels.Add(from, stride, 3, to);
-        }
+            var stride = panels.Outputs + behind;
+            var (rows, target) = (KernelSets.Special(count * stride, seed), KernelSets.Special(count * stride, seed + 1));
+            float[] expected = [.. target.Select((value, index) => index % stride < panels.Outputs ? rows[index] + value : value)];
+            fixed (float* from = rows, to = target)
+            {
+                panels.Add(from, stride, count, to);
+            }
 
-        for (var index = 0; index < sums.Length; index++)
-        {
-            Assert.Equal(index % stride < panels.Outputs ? rows[index] + target[index] : target[index], sums[index]);
-        }
+            Assert.Equal(KernelSets.NumberBits(expected), KernelSets.NumberBits(target));
+        });
     }
+
+    private static byte[] Bits(int count, int seed)
+    {
+        var bits = new byte[count];
+        new Random(seed).NextBytes(bits);
+        return bits;
+    }
+
+    private static int[] Panel(int width, int outputs, Func<int, int, float> value) =>
+        MultiplyTests.Bits([.. Enumerable.Range(0, width * outputs).Select(index => value(index / outputs, index % outputs)), .. Filled(Guard)]);
 
     private static float[] Filled(int count)
     {
@@ -144,21 +171,16 @@ public sealed class PanelTests
         return target;
     }
 
-    private static float[] Twin(float[] rows, int count, int width, float[] panel, int outputs, float[] start)
-    {
-        var product = new float[count * outputs];
-        for (var index = 0; index < product.Length; index++)
-        {
-            var (row, output) = (index / outputs, index % outputs);
-            var sum = start[output];
-            for (var k = 0; k < width; k++)
-            {
-                sum = MathF.FusedMultiplyAdd(rows[(row * width) + k], panel[(k * outputs) + output], sum);
-            }
+    private static float[] Twin(float[] rows, int count, int width, float[] panel, int outputs, float[] start) =>
+        [.. Enumerable.Range(0, count * outputs).Select(index => Chain(rows.AsSpan(index / outputs * width, width), panel, outputs, index % outputs, start[index % outputs]))];
 
-            product[index] = sum;
+    private static float Chain(ReadOnlySpan<float> row, float[] panel, int outputs, int output, float sum)
+    {
+        for (var k = 0; k < row.Length; k++)
+        {
+            sum = MathF.FusedMultiplyAdd(row[k], panel[(k * outputs) + output], sum);
         }
 
-        return product;
+        return sum;
     }
 }

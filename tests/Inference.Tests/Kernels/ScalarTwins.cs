@@ -5,6 +5,40 @@ internal sealed class ScalarTwins(int lanes)
 {
     private const float LeastExponent = -87.33654f;
 
+    /// <summary>Gets the value of a bfloat16.</summary>
+    public static float Widen(ushort stored) => BitConverter.UInt32BitsToSingle((uint)stored << 16);
+
+    /// <summary>Gets the nearest bfloat16, of two equally near ones the even one.</summary>
+    /// <remarks>By distances, not by carries as the kernels do it. Beyond the largest bfloat16 the next one would be 2^128, which stands for infinity.</remarks>
+    public static ushort Narrow(float value)
+    {
+        if (float.IsNaN(value))
+        {
+            return 0x7fc0;
+        }
+
+        var inner = (ushort)(BitConverter.SingleToUInt32Bits(value) >> 16); // the neighbour towards 0
+        if (Widen(inner) == value)
+        {
+            return inner;
+        }
+
+        var outer = (ushort)(inner + 1);
+        var beyond = float.IsInfinity(Widen(outer)) ? Math.Pow(2, 128) : Math.Abs((double)Widen(outer));
+        var (down, up) = (Math.Abs((double)value) - Math.Abs((double)Widen(inner)), beyond - Math.Abs((double)value));
+        return down < up || (down == up && inner % 2 == 0) ? inner : outer;
+    }
+
+    /// <summary>Stores values.</summary>
+    /// <param name="values">float32.</param>
+    /// <param name="bytes">Bytes of a stored element: 4 for float32, 2 for bfloat16.</param>
+    public static byte[] Store(float[] values, int bytes) =>
+        [.. values.SelectMany(value => bytes == sizeof(ushort) ? BitConverter.GetBytes(Narrow(value)) : BitConverter.GetBytes(value))];
+
+    /// <summary>Gets stored values.</summary>
+    public static float[] Widen(byte[] stored, int bytes) =>
+        [.. Enumerable.Range(0, stored.Length / bytes).Select(index => bytes == sizeof(ushort) ? Widen(BitConverter.ToUInt16(stored, index * bytes)) : BitConverter.ToSingle(stored, index * bytes))];
+
     /// <summary>e^x by Cephes' polynomial (Moshier 1989).</summary>
     public static float Exp(float value)
     {
@@ -13,7 +47,7 @@ internal sealed class ScalarTwins(int lanes)
         var rest = MathF.FusedMultiplyAdd(power, -0.693359375f, bounded);
         rest = MathF.FusedMultiplyAdd(power, 2.12194440e-4f, rest);
         var sum = 1.9875691500e-4f;
-        foreach (var coefficient in (float[])[1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f])
+        foreach (var coefficient in (ReadOnlySpan<float>)[1.3981999507e-3f, 8.3334519073e-3f, 4.1665795894e-2f, 1.6666665459e-1f, 5.0000001201e-1f])
         {
             sum = MathF.FusedMultiplyAdd(sum, rest, coefficient);
         }
@@ -29,7 +63,7 @@ internal sealed class ScalarTwins(int lanes)
         var magnitude = MathF.Abs(argument);
         var t = 1 / MathF.FusedMultiplyAdd(magnitude, 0.3275911f, 1);
         var polynomial = 1.061405429f;
-        foreach (var coefficient in (float[])[-1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f])
+        foreach (var coefficient in (ReadOnlySpan<float>)[-1.453152027f, 1.421413741f, -0.284496736f, 0.254829592f])
         {
             polynomial = MathF.FusedMultiplyAdd(polynomial, t, coefficient);
         }
@@ -47,6 +81,20 @@ internal sealed class ScalarTwins(int lanes)
         return value * 0.5f * (1 + tanh);
     }
 
+    /// <summary>Adds lanes, in place: halves until four are left, then neighbours, then both pairs.</summary>
+    public static float Sum(Span<float> sums)
+    {
+        for (var left = sums.Length; left > 4; left /= 2)
+        {
+            for (var lane = 0; lane < left / 2; lane++)
+            {
+                sums[lane] += sums[lane + (left / 2)];
+            }
+        }
+
+        return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    }
+
     /// <summary>Layer norm: sums go through whole vectors, then the lanes are added, then what is behind the vectors.</summary>
     public float[] Normalize(float[] row, float[] scale, float[] bias, float epsilon)
     {
@@ -55,6 +103,14 @@ internal sealed class ScalarTwins(int lanes)
         var variance = Chain(centred, static (sum, value) => MathF.FusedMultiplyAdd(value, value, sum)) / row.Length;
         var factor = 1 / MathF.Sqrt(variance + epsilon);
         return [.. centred.Select((value, index) => MathF.FusedMultiplyAdd(value * factor, scale[index], bias[index]))];
+    }
+
+    /// <summary>Lays a row out to meet stored elements: of those of 2 bytes, each whole block's even ones before its odd ones.</summary>
+    public float[] Pack(float[] row, int bytes)
+    {
+        var whole = bytes == sizeof(ushort) ? row.Length / (2 * lanes) * 2 * lanes : 0;
+        var blocks = row[..whole].Chunk(2 * lanes).SelectMany(static block => block.Where(static (_, index) => index % 2 == 0).Concat(block.Where(static (_, index) => index % 2 == 1)));
+        return [.. blocks, .. row[whole..]];
     }
 
     /// <summary>Product with stored elements: one chain a lane in order of the blocks, the lanes' sum, and what is behind the last block one by one.</summary>
@@ -86,20 +142,6 @@ internal sealed class ScalarTwins(int lanes)
         return sum;
     }
 
-    /// <summary>Adds the lanes: halves until four are left, then neighbours, then both pairs.</summary>
-    public float Sum(float[] sums)
-    {
-        for (var left = lanes; left > 4; left /= 2)
-        {
-            for (var lane = 0; lane < left / 2; lane++)
-            {
-                sums[lane] += sums[lane + (left / 2)];
-            }
-        }
-
-        return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    }
-
     private float Chain(float[] row, Func<float, float, float> add)
     {
         var sums = new float[lanes];
@@ -116,47 +158,5 @@ internal sealed class ScalarTwins(int lanes)
         }
 
         return sum;
-    }
-
-    /// <summary>The online softmax of one row (Milakov and Gimelshein 2018) and its weighted sum of values.</summary>
-    internal sealed class Softmax(ScalarTwins twins, int lanes, int headDim)
-    {
-        private readonly float[] _sums = new float[headDim];
-        private float _maximum = float.NegativeInfinity;
-        private float _sum;
-
-        /// <summary>Takes a step's scores and the values that they weigh.</summary>
-        /// <param name="scores">One a token.</param>
-        /// <param name="values">[tokens, head_dim].</param>
-        public void Step(float[] scores, ReadOnlySpan<float> values)
-        {
-            var highest = scores.Append(_maximum).Max();
-            if (highest > _maximum)
-            {
-                var decay = Exp(_maximum - highest);
-                _sum *= decay;
-                for (var channel = 0; channel < headDim; channel++)
-                {
-                    _sums[channel] *= decay;
-                }
-
-                _maximum = highest;
-            }
-
-            var weights = Array.ConvertAll(scores, score => Exp(score - _maximum));
-            var lane = new float[lanes];
-            for (var token = 0; token < weights.Length; token++)
-            {
-                lane[token % lanes] += weights[token];
-                for (var channel = 0; channel < headDim; channel++)
-                {
-                    _sums[channel] = MathF.FusedMultiplyAdd(weights[token], values[(token * headDim) + channel], _sums[channel]);
-                }
-            }
-
-            _sum += twins.Sum(lane);
-        }
-
-        public float[] End() => Array.ConvertAll(_sums, sum => sum / _sum);
     }
 }
