@@ -149,6 +149,19 @@ public sealed class StoreDownTests(OutageSilo silo) : IClassFixture<OutageSilo>,
         Assert.StartsWith("the store does not answer; computed 600 tokens", during.Plan.Reason, StringComparison.Ordinal);
     }
 
+    [Fact, Trait("Invariant", "3")]
+    public async Task Generate_StoreIsDown_IsComputed()
+    {
+        var request = new GenerateRequest { Context = TokenInput.OfTokens(OneSilo.Ids(Tokens, 61)), Prompt = Ask.Prompt, Options = Ask.Options };
+        var expected = await OneSilo.EndAsync(silo.Nameless().GenerateAsync(request with { NoCache = true }));
+        Outage.IsRefusing = true;
+
+        var during = await OneSilo.EndAsync(silo.Nameless().GenerateAsync(request));
+
+        AssertSame(expected, during);
+        Assert.StartsWith("the store does not answer; computed 600 tokens", during.Plan.Reason, StringComparison.Ordinal);
+    }
+
     [Fact, Trait("Invariant", "8")]
     public async Task Ask_CallerLeavesInSilence_EndsAtOnceAndTheNextIsAnswered()
     {
