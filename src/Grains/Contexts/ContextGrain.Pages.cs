@@ -127,6 +127,7 @@ internal sealed partial class ContextGrain
                     Plan = plan,
                     Persist = true,
                     ExpectStored = manifest.State == ManifestStates.Stored && checksums is not null,
+                    IsStoreSilent = _uncheckedFor is not null,
                     Batch = batch,
                 },
                 static _ => { },

@@ -29,16 +29,11 @@ internal sealed partial class ContextGrain(
     TimeProvider time,
     ILogger<ContextGrain> logger) : Grain, IContextGrain
 {
-    // A zombie is stale for at most this long (invariant 4).
-    private static readonly TimeSpan MostManifestAge = TimeSpan.FromSeconds(1);
-
     private readonly CancellationTokenSource _stopping = new();
     private ServedModel? _model;
     private IModelWorkerGrain? _worker;
     private byte[]? _salt;
     private StoredManifest? _stored;
-    private long? _checked;
-    private TimeSpan? _uncheckedFor;
     private long _commits;
     private ContextLease? _lease;
     private ChunkIdentity[]? _chain;
@@ -127,35 +122,6 @@ internal sealed partial class ContextGrain(
 
         _create?.Cancel();
         return true;
-    }
-
-    // The manifest as last checked; reloaded where the last check is too old (invariant 4).
-    private async Task<StoredManifest?> LoadAsync(CancellationToken cancellationToken, bool fresh = false)
-    {
-        if (!fresh && _checked is { } last && time.GetElapsedTime(last) < MostManifestAge)
-        {
-            return Alive(_stored);
-        }
-
-        var id = Id;
-        var (asked, commits) = (time.GetTimestamp(), _commits);
-        try
-        {
-            var found = await manifests.FindAsync(id.Tenant, id.Model, id.Name, cancellationToken);
-
-            // A read that began before a commit of this activation may have seen what was there before it.
-            if (commits == _commits)
-            {
-                Adopt(found, asked);
-            }
-        }
-        catch (StorageException e) when (e.Code == ErrorCodes.StoreUnavailable && _checked is { } known && !fresh)
-        {
-            _uncheckedFor = time.GetElapsedTime(known);
-            Log.ServedUnchecked(logger, id, _uncheckedFor.Value.TotalSeconds, e.Message);
-        }
-
-        return Alive(_stored);
     }
 
     private async Task<StoredManifest> RequireAsync(CancellationToken cancellationToken) => await LoadAsync(cancellationToken) ?? throw NotFound();

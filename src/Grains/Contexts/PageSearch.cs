@@ -25,6 +25,7 @@ internal sealed partial class PageSearch : IAsyncDisposable
     private readonly Queue<Task<FoundPage>> _ahead = [];
     private int _next;
     private bool _looksInStore;
+    private bool _isStoreSilent;
     private bool _hasFoundOne;
     private int _reads;
     private long _lastRead;
@@ -41,6 +42,10 @@ internal sealed partial class PageSearch : IAsyncDisposable
         (_registry, _chunks, _request, _plan, _time, _logger) = (registry, chunks, request, plan, time, logger);
         _stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _looksInStore = !request.Private;
+        if (request.IsStoreSilent)
+        {
+            NoteSilence();
+        }
     }
 
     // Where nobody says that pages are stored, one look says whether more are worth it.
@@ -103,13 +108,10 @@ internal sealed partial class PageSearch : IAsyncDisposable
             var page = Allocate(chunk);
             try
             {
-                if (_looksInStore && !Loads(index))
-                {
-                    return new FoundPage(turn, page, PageSource.Unread, null);
-                }
-
-                var (isThere, bad) = _looksInStore ? await TryLoadAsync(index, page) : default;
-                return new FoundPage(turn, page, isThere ? PageSource.Store : PageSource.Nowhere, bad);
+                var (source, bad) = _isStoreSilent || (_looksInStore && !Loads(index))
+                    ? (PageSource.Unread, null)
+                    : _looksInStore ? await TryLoadAsync(index, page) : (PageSource.Nowhere, null);
+                return new FoundPage(turn, page, source, bad);
             }
             catch
             {
@@ -129,8 +131,14 @@ internal sealed partial class PageSearch : IAsyncDisposable
 
     private KvPage Allocate(ChunkIdentity chunk) => KvPage.Allocate(_request.Model.Loaded.Layout, chunk.Start, chunk.Count, _request.Reservation);
 
-    // Returns whether the page was read, and the version of a bad chunk.
-    private async Task<(bool IsThere, ObjectVersion? Bad)> TryLoadAsync(int index, KvPage page)
+    private void NoteSilence()
+    {
+        _isStoreSilent = true;
+        _plan.NoteSilence();
+    }
+
+    // Returns where the page is, and the version of a bad chunk.
+    private async Task<(PageSource Source, ObjectVersion? Bad)> TryLoadAsync(int index, KvPage page)
     {
         var chunk = _request.Chain[index];
         var (started, isFirst) = (_time.GetTimestamp(), _reads == 0);
@@ -144,7 +152,7 @@ internal sealed partial class PageSearch : IAsyncDisposable
                 _plan.Loaded(index, isFirst, _time.GetElapsedTime(Math.Max(started, _lastRead), ended));
                 _lastRead = ended;
                 Instruments.RestoreBytes.Add(page.StoredBytes);
-                return (true, null);
+                return (PageSource.Store, null);
             }
 
             if (fault != ChunkFault.Absent || _request.ExpectStored)
@@ -154,14 +162,14 @@ internal sealed partial class PageSearch : IAsyncDisposable
             }
 
             _looksInStore &= fault != ChunkFault.Absent || _request.ExpectStored;
-            return (false, read.Version);
+            return (PageSource.Nowhere, read.Version);
         }
-        catch (StorageException e) when (_request.ExpectStored)
+        catch (StorageException e) when (_request.ExpectStored || !_request.Persist)
         {
-            // The store does not answer: what it holds can be computed (invariant 3).
+            // The store does not answer: what it holds can be computed (invariant 3), and need not be written again.
             Log.Refused(_logger, chunk.Start, e.Message, chunk.Hash.ToString());
-            _looksInStore = false;
-            return (false, null);
+            NoteSilence();
+            return (PageSource.Unread, null);
         }
         finally
         {

@@ -20,6 +20,7 @@ internal sealed class PrefixPlan(IReadOnlyList<PlannedPage> pages, PlanChoice ch
     private (double Load, double Compute)? _expected;
     private bool _reads;
     private bool _lookingCostsTooMuch;
+    private bool _isStoreSilent;
     private double _loadSeconds;
     private double _computeSeconds;
 
@@ -78,6 +79,9 @@ internal sealed class PrefixPlan(IReadOnlyList<PlannedPage> pages, PlanChoice ch
         pace.Prefill.Observe(pages[page].Operations, took);
     }
 
+    /// <summary>Learns that the store does not answer: nothing more is loaded.</summary>
+    public void NoteSilence() => _isStoreSilent = true;
+
     /// <summary>Says what was decided, expected and measured.</summary>
     /// <param name="loadedTokens">Tokens of pages that were loaded.</param>
     /// <param name="computedTokens">Tokens of pages that were computed.</param>
@@ -89,13 +93,15 @@ internal sealed class PrefixPlan(IReadOnlyList<PlannedPage> pages, PlanChoice ch
             return "every page is in device memory";
         }
 
-        var text = choice == PlanChoice.Load
-            ? "loading was asked for"
-            : _expected is { } expected
-                ? Format($"expected {expected.Load:G3} s to load and {expected.Compute:G3} s to compute what is not in memory")
-                : _lookingCostsTooMuch
-                    ? Format($"a look into the store was expected to take {store.Wait:G3} s, too much for what it may save")
-                    : "stored pages are loaded until their speed and the engine's are known";
+        var text = _isStoreSilent
+            ? "the store does not answer"
+            : choice == PlanChoice.Load
+                ? "loading was asked for"
+                : _expected is { } expected
+                    ? Format($"expected {expected.Load:G3} s to load and {expected.Compute:G3} s to compute what is not in memory")
+                    : _lookingCostsTooMuch
+                        ? Format($"a look into the store was expected to take {store.Wait:G3} s, too much for what it may save")
+                        : "stored pages are loaded until their speed and the engine's are known";
         text += loadedTokens > 0 ? Format($"; loaded {loadedTokens} tokens in {_loadSeconds:G3} s") : "";
         text += computedTokens > 0 ? Format($"; computed {computedTokens} tokens in {_computeSeconds:G3} s") : "";
         return text + (missingTokens > 0 ? Format($", of which {missingTokens} were not in the store or refused") : "");

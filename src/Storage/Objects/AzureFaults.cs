@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Azure;
 using Azure.Identity;
 using Azure.Storage.Blobs.Models;
@@ -31,7 +32,7 @@ internal static class AzureFaults
             $"The store '{description}' answered {e.Status} {e.ErrorCode}.",
             "Try again; if it stays so, look at the account's state.",
             e),
-        RequestFailedException or AggregateException or HttpRequestException => Silent(description, exception),
+        RequestFailedException or AggregateException or HttpRequestException or SocketException => Silent(description, exception),
         IOException and not EndOfStreamException => Silent(description, exception),
         OperationCanceledException when !cancellationToken.IsCancellationRequested => Silent(description, exception), // the SDK's own timeout
         _ => null,

@@ -81,7 +81,8 @@ public static class ObjectStores
         return new AzureObjectStore(client, path.Length > 1 ? path[1] : "");
     }
 
-    private static BlobClientOptions ClientOptions()
+    /// <summary>Makes the settings of every client: the service's version, how often a request is tried, how long a try waits.</summary>
+    internal static BlobClientOptions ClientOptions()
     {
         var options = new BlobClientOptions(Version) { RetryPolicy = new AzureRetries() };
         options.AddPolicy(new AzureTimeLimits(), HttpPipelinePosition.PerCall);

@@ -1,6 +1,7 @@
 using Granary.Inference.Engine;
 using Granary.Inference.Generation;
 using Granary.Inference.Pages;
+using Granary.Testing;
 
 namespace Granary.Inference.Tests.HistoryIndependence;
 

@@ -4,6 +4,7 @@ using Granary.Inference.Pages;
 using Granary.Inference.Shapes;
 using Granary.Inference.Tests.Checkpoints;
 using Granary.Inference.Tests.Engine;
+using Granary.Testing;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Granary.Inference.Tests.HistoryIndependence;

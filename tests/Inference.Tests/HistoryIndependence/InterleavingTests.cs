@@ -2,6 +2,7 @@ using CsCheck;
 using Granary.Inference.Engine;
 using Granary.Inference.Pages;
 using Granary.Inference.Tests.Engine;
+using Granary.Testing;
 
 namespace Granary.Inference.Tests.HistoryIndependence;
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Granary.Inference.Pages;
 using Granary.Inference.Tests.Checkpoints;
+using Granary.Testing;
 
 namespace Granary.Inference.Tests.HistoryIndependence;
 

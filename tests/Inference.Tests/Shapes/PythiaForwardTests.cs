@@ -7,6 +7,7 @@ using Granary.Inference.Shapes;
 using Granary.Inference.Tests.Checkpoints;
 using Granary.Inference.Tests.Engine;
 using Granary.Inference.Tests.HistoryIndependence;
+using Granary.Testing;
 
 namespace Granary.Inference.Tests.Shapes;
 
