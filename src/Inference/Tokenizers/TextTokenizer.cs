@@ -10,7 +10,7 @@ public sealed class TextTokenizer
 {
     private const string FileName = "tokenizer.json";
 
-    private readonly BpeTokenizer _bpe;
+    private readonly Lazy<BpeTokenizer> _bpe;
     private readonly bool _nfc;
     private readonly AddedTokens _raw;
     private readonly AddedTokens _normalized;
@@ -22,12 +22,13 @@ public sealed class TextTokenizer
         _nfc = file.Nfc;
         _raw = new AddedTokens(file.Added.Where(token => !token.Normalized));
         _normalized = new AddedTokens(file.Added.Where(token => token.Normalized).Select(token => token with { Content = Normalize(token.Content) }));
-        _bpe = BpeTokenizer.Create(new BpeOptions(file.Vocabulary)
+        _bpe = new Lazy<BpeTokenizer>(() => BpeTokenizer.Create(new BpeOptions(file.Vocabulary)
         {
             Merges = file.Merges.Select(static merge => merge.Line),
             ByteLevel = true,
             PreTokenizer = new Gpt2PreTokenizer(),
-        });
+        }));
+        _ = Task.Run(() => _bpe.Value); // its tables take as long as all the rest: whoever encodes before they are there waits for them
         _bytes.EnsureCapacity(file.Vocabulary.Count + file.Added.Count);
         foreach (var (token, id) in file.Vocabulary)
         {
@@ -124,7 +125,7 @@ public sealed class TextTokenizer
                 }
                 else
                 {
-                    ids.AddRange(_bpe.EncodeToIds(part));
+                    ids.AddRange(_bpe.Value.EncodeToIds(part));
                 }
             }
         }

@@ -49,10 +49,18 @@ public sealed class WeightLoaderTests : IDisposable
     }
 
     [Theory]
-    [InlineData(KvDtype.BFloat16)]
-    [InlineData(KvDtype.Float64)]
-    public void Get_AnotherDtype_IsWhatLibtorchConverts_OnACacheLine(KvDtype dtype)
+    [InlineData(SafetensorsDtype.F32, KvDtype.BFloat16)]
+    [InlineData(SafetensorsDtype.F32, KvDtype.Float64)]
+    [InlineData(SafetensorsDtype.F16, KvDtype.Float32)]
+    [InlineData(SafetensorsDtype.F16, KvDtype.BFloat16)]
+    [InlineData(SafetensorsDtype.F16, KvDtype.Float64)]
+    [InlineData(SafetensorsDtype.BF16, KvDtype.Float32)]
+    [InlineData(SafetensorsDtype.BF16, KvDtype.Float64)]
+    [InlineData(SafetensorsDtype.F64, KvDtype.Float32)]
+    [InlineData(SafetensorsDtype.F64, KvDtype.BFloat16)]
+    public void Get_AnotherDtype_IsWhatLibtorchConverts_OnACacheLine(SafetensorsDtype from, KvDtype dtype)
     {
+        StoreAnyBits(from);
         using var checkpoint = Checkpoint.Open(Folder);
         using var scope = NewDisposeScope();
         var weights = new WeightLoader(checkpoint, dtype);
@@ -61,8 +69,9 @@ public sealed class WeightLoaderTests : IDisposable
         Assert.All(checkpoint.TensorNames, name =>
         {
             var (stored, converted) = (checkpoint.Get(name), weights.Get(name));
-            using var expected = NativeTensor.Wrap(stored.Address, ScalarType.Float32, stored.Shape).to(dtype.ToScalarType());
-            Assert.Equal(NativeTensor.ToBytes(expected), NativeTensor.ToBytes(converted));
+            var libtorchs = from switch { SafetensorsDtype.F16 => ScalarType.Float16, SafetensorsDtype.BF16 => ScalarType.BFloat16, SafetensorsDtype.F64 => ScalarType.Float64, _ => ScalarType.Float32 };
+            using var expected = NativeTensor.Wrap(stored.Address, libtorchs, stored.Shape).to(dtype.ToScalarType());
+            Assert.Equal(Numbers(expected), Numbers(converted));
             Assert.Equal(0, NativeTensor.AddressOf(converted) % 64);
         });
 
@@ -150,6 +159,31 @@ public sealed class WeightLoaderTests : IDisposable
 
         using var all = model.Run(step) ?? throw new InvalidOperationException("The step has logits.");
         return NativeTensor.ToBytes(all);
+    }
+
+    // Of what is no number, only that it is none is compared: nothing is computed with it.
+    private static byte[] Numbers(Tensor tensor)
+    {
+        using var numbers = tensor.masked_fill(tensor.isnan(), 1234);
+        return NativeTensor.ToBytes(numbers);
+    }
+
+    // Infinities, subnormals and halves between two bfloat16 among them.
+    private void StoreAnyBits(SafetensorsDtype dtype)
+    {
+        var random = new Random(5);
+        List<SafetensorsEntry> entries;
+        using (var checkpoint = Checkpoint.Open(Folder))
+        {
+            entries = checkpoint.TensorNames.Select(checkpoint.Get).Select(tensor =>
+            {
+                var bytes = new byte[tensor.Elements * dtype.Bytes()];
+                random.NextBytes(bytes);
+                return SafetensorsEntry.FromMemory(tensor.Name, dtype, tensor.Shape, bytes);
+            }).ToList();
+        }
+
+        SafetensorsWriter.Write(Weights, entries);
     }
 
     // The same weights in another dtype; the data begins on a cache line.
