@@ -17,4 +17,7 @@ internal static class EventIds
     public const int DatasetItemFailed = 3052;
     public const int StoreProbed = 3060;
     public const int StoreProbeFailed = 3061;
+    public const int SweepEnded = 3070;
+    public const int SweepFailed = 3071;
+    public const int SweepNotScheduled = 3072;
 }

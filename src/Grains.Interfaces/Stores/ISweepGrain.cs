@@ -4,6 +4,11 @@ namespace Granary.Stores;
 [Alias("granary.ISweepGrain")]
 public interface ISweepGrain : IGrainWithStringKey
 {
+    /// <summary>Has the tenant swept from time to time, as the silo's settings say, from now on and whatever becomes of this silo.</summary>
+    /// <returns>When that is sure.</returns>
+    [Alias("Schedule")]
+    Task ScheduleAsync();
+
     /// <summary>Reads everything and checks it, or joins a check that runs the same way.</summary>
     /// <param name="repair">Whether what is bad is taken away, so that the next use computes it anew.</param>
     /// <param name="cancellationToken">Leaves; the last one leaving ends the check.</param>

@@ -67,6 +67,7 @@ internal sealed partial class ContextGrain
             var chain = await GetChainAsync(ids, stopping);
             var accepted = await AcceptAsync(request, ids, truncated, chain, stopping);
             transition.OutliveCallers();
+            sweeps.Ensure(Id.Tenant); // what is stored has to be collected one day
             transition.Report(new ContextProgress(ContextStage.Accepted, 0, ids.Length));
 
             using var reservation = await registry.Budget.AdmitAsync(Model.Loaded.Layout.BytesPerToken * ids.Length, request.Batch, stopping);

@@ -4,6 +4,7 @@ using Granary.Grains.Errors;
 using Granary.Grains.Models;
 using Granary.Grains.Placement;
 using Granary.Grains.Residency;
+using Granary.Grains.Stores;
 using Granary.Grains.Transitions;
 using Granary.Models;
 using Granary.Storage.Chunks;
@@ -26,6 +27,7 @@ internal sealed partial class ContextGrain(
     KvRegistry registry,
     ResidentContexts resident,
     PageFiller filler,
+    SweepSchedule sweeps,
     TimeProvider time,
     ILogger<ContextGrain> logger) : Grain, IContextGrain
 {

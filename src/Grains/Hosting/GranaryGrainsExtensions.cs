@@ -5,6 +5,7 @@ using Granary.Grains.Persistence;
 using Granary.Grains.Placement;
 using Granary.Grains.Planning;
 using Granary.Grains.Residency;
+using Granary.Grains.Stores;
 using Granary.Inference.Engine;
 using Granary.Storage.Chunks;
 using Granary.Storage.Manifests;
@@ -40,6 +41,9 @@ public static class GranaryGrainsExtensions
         services.AddSingleton<IValidateOptions<ResidencyOptions>, ResidencyOptionsValidator>();
         services.AddOptions<PlanOptions>().BindConfiguration("Granary:Plan").ValidateOnStart();
         services.AddSingleton<IValidateOptions<PlanOptions>, PlanOptionsValidator>();
+        services.AddOptions<SweepOptions>().BindConfiguration("Granary:Sweep").ValidateOnStart();
+        services.AddSingleton<IValidateOptions<SweepOptions>, SweepOptionsValidator>();
+        services.AddSingleton<SweepSchedule>();
         services.AddOptions<ModelsOptions>().BindConfiguration("Granary:Models").ValidateOnStart();
         services.AddSingleton<IValidateOptions<ModelsOptions>, ModelsOptionsValidator>();
         services.AddOptions<EngineOptions>().BindConfiguration("Granary:Engine");

@@ -5,14 +5,17 @@ using Granary.Naming;
 using Granary.Storage.Maintenance;
 using Granary.Storage.Objects;
 using Granary.Stores;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
 
 namespace Granary.Grains.Stores;
 
 /// <summary>Runs checks and sweeps of a tenant's objects, one of each kind at a time, for as many callers as want to watch.</summary>
 [Reentrant]
-internal sealed class SweepGrain(IObjectStore store, TimeProvider time) : Grain, ISweepGrain
+internal sealed partial class SweepGrain(IObjectStore store, IOptions<SweepOptions> schedule, TimeProvider time, ILogger<SweepGrain> logger) : Grain, ISweepGrain, IRemindable
 {
+    private const string ReminderName = "sweep";
     private readonly CancellationTokenSource _stopping = new();
     private (bool Repair, SharedTransition<StoreCheckStatus, StoreCheckStatus> Work)? _check;
     private (StoreSweepRequest Request, SharedTransition<StoreSweepStatus, StoreSweepStatus> Work)? _sweep;
@@ -43,7 +46,41 @@ internal sealed class SweepGrain(IObjectStore store, TimeProvider time) : Grain,
     }
 
     /// <inheritdoc/>
+    public Task ScheduleAsync() => schedule.Value.Period == TimeSpan.Zero
+        ? Task.CompletedTask
+        : this.RegisterOrUpdateReminder(ReminderName, schedule.Value.Period, schedule.Value.Period);
+
+    /// <inheritdoc/>
+    public async Task ReceiveReminder(string reminderName, TickStatus status)
+    {
+        if (schedule.Value.Period == TimeSpan.Zero)
+        {
+            if (await this.GetReminder(reminderName) is { } reminder)
+            {
+                await this.UnregisterReminder(reminder); // it was registered under another setting
+            }
+
+            return;
+        }
+
+        if (_sweep is { Work.IsRunning: true })
+        {
+            return;
+        }
+
+        DelayDeactivation(schedule.Value.Period); // nobody calls meanwhile; a sweep that is cut off all the same goes on with the next reminder
+        var request = new StoreSweepRequest(DryRun: false, schedule.Value.Grace, schedule.Value.DeletesPerSecond);
+        _ = EndAsync(Begin(request, outlivesCallers: true));
+    }
+
+    /// <inheritdoc/>
     public IAsyncEnumerable<StoreSweepStatus> SweepAsync(StoreSweepRequest request, CancellationToken cancellationToken)
+    {
+        var work = _sweep is not { Work.IsRunning: true } running ? Begin(request) : running.Request == request ? running.Work : throw Busy("A sweep");
+        return ErrorEdge.GuardAsync(work.WatchAsync(cancellationToken), cancellationToken);
+    }
+
+    private SharedTransition<StoreSweepStatus, StoreSweepStatus> Begin(StoreSweepRequest request, bool outlivesCallers = false)
     {
         var options = new StoreSweepOptions(
             request.Grace ?? StoreSweepOptions.DefaultGrace, request.DryRun, request.MostDeletesPerSecond ?? StoreSweepOptions.DefaultDeletesPerSecond);
@@ -53,27 +90,41 @@ internal sealed class SweepGrain(IObjectStore store, TimeProvider time) : Grain,
                 ErrorCodes.InvalidArgument, $"The grace is {options.Grace}, with {options.MostDeletesPerSecond} deletes a second.", "Give a grace of 0 or more and at least 1 delete a second.");
         }
 
-        if (_sweep is not { Work.IsRunning: true } running)
-        {
-            running = (request, Start<StoreSweepStatus>(async (report, stopping) =>
+        var work = Start<StoreSweepStatus>(
+            async (report, stopping) =>
             {
                 var found = await new StoreSweep(store, time).RunAsync(Tenant, options, at => report(new StoreSweepStatus(at.Done, at.Total)), stopping);
                 return new StoreSweepStatus(found.Contexts + found.Chunks, found.Contexts + found.Chunks, Describe(found));
-            }));
-            _sweep = running;
-        }
-        else if (running.Request != request)
-        {
-            throw Busy("A sweep");
-        }
+            },
+            outlivesCallers);
+        _sweep = (request, work);
+        return work;
+    }
 
-        return ErrorEdge.GuardAsync(running.Work.WatchAsync(cancellationToken), cancellationToken);
+    private async Task EndAsync(SharedTransition<StoreSweepStatus, StoreSweepStatus> work)
+    {
+        try
+        {
+            if ((await work.JoinAsync(CancellationToken.None)).Result is { } result)
+            {
+                Log.Ended(logger, Tenant, result.Expired, result.DeletedChunks, result.DeletedBytes, result.Unreadable.Length);
+            }
+        }
+        catch (Exception e) when (ErrorEdge.IsForeign(e) || e is GranaryException or OperationCanceledException)
+        {
+            Log.Failed(logger, Tenant, e.Message);
+        }
     }
 
     // The work runs beside this grain's turns; its progress comes back to them, each tenth of a second at most.
-    private SharedTransition<T, T> Start<T>(Func<Action<T>, CancellationToken, Task<T>> work) => SharedTransition<T, T>.Start(
+    private SharedTransition<T, T> Start<T>(Func<Action<T>, CancellationToken, Task<T>> work, bool outlivesCallers = false) => SharedTransition<T, T>.Start(
         async (transition, stopping) =>
         {
+            if (outlivesCallers)
+            {
+                transition.OutliveCallers();
+            }
+
             var latest = new LatestProgress<T>();
             var running = Task.Run(() => work(latest.Set, stopping), CancellationToken.None);
             using var ticks = new PeriodicTimer(TimeSpan.FromMilliseconds(100), time);
@@ -118,6 +169,15 @@ internal sealed class SweepGrain(IObjectStore store, TimeProvider time) : Grain,
     };
 
     private static GranaryException Busy(string what) => new(ErrorCodes.Unavailable, $"{what} runs already, with other options.", "Wait until it has ended.");
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventIds.SweepEnded, LogLevel.Information, "Tenant {Tenant} was swept: {Expired} contexts expired, {Chunks} chunks of {Bytes} bytes deleted; {Unreadable} manifests cannot be trusted")]
+        public static partial void Ended(ILogger logger, string tenant, int expired, int chunks, long bytes, int unreadable);
+
+        [LoggerMessage(EventIds.SweepFailed, LogLevel.Warning, "The sweep of tenant {Tenant} ended early ({Reason}); the next one goes on")]
+        public static partial void Failed(ILogger logger, string tenant, string reason);
+    }
 
     // Progress of work on other threads.
     private sealed class LatestProgress<T>

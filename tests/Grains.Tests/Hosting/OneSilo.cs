@@ -3,6 +3,7 @@ using Granary.Grains.Hosting;
 using Granary.Grains.Models;
 using Granary.Grains.Planning;
 using Granary.Grains.Residency;
+using Granary.Grains.Stores;
 using Granary.Inference.Engine;
 using Granary.Storage.Objects;
 using Granary.Testing;
@@ -63,6 +64,7 @@ public class OneSilo : IAsyncLifetime
             silo.AddGranaryGrains(Store);
             silo.Services.Configure<ResidencyOptions>(options => options.BudgetBytes = BudgetBytes);
             silo.Services.Configure<EngineOptions>(Configure);
+            silo.Services.Configure<SweepOptions>(Configure);
             silo.Services.Configure<PlanOptions>(options => options.Default = Plan);
         });
         _cluster = builder.Build();
@@ -73,6 +75,11 @@ public class OneSilo : IAsyncLifetime
 
     /// <summary>Sets up the engine.</summary>
     protected virtual void Configure(EngineOptions options)
+    {
+    }
+
+    /// <summary>Sets up the sweeps.</summary>
+    protected virtual void Configure(SweepOptions options)
     {
     }
 
