@@ -106,6 +106,8 @@ public sealed class ChunkStoreTests : IDisposable
             ["dtype"] = page with { Shape = new ChunkShape(2, 3, 2, "float64") },
             ["shape"] = page with { Shape = new ChunkShape(2, 4, 3, "float32") },
             ["layers"] = page with { Shape = new ChunkShape(1, 6, 4, "float32") },
+            ["codec"] = page with { Shape = new ChunkShape(2, 3, 4, "bfloat16") },
+            ["page size"] = Pages.Of(16, pageSize: 4)[2] with { Hash = page.Hash },
         };
         foreach (var (field, other) in others)
         {
