@@ -14,9 +14,6 @@ namespace Granary.Grains.Planning;
 /// <summary>Makes the plans of this silo, and keeps what they learn: how fast the store gives pages, and how fast the engine computes them.</summary>
 internal sealed partial class PrefixPlanner(ChunkProbe probe, KvRegistry registry, IOptions<PlanOptions> options, TimeProvider time, ILogger<PrefixPlanner> logger) : IAsyncDisposable
 {
-    // A store that was too slow is looked at again after this; nobody waits for that.
-    private static readonly TimeSpan OldAge = TimeSpan.FromSeconds(15);
-
     // Rows of a step that runs as a page's do; and how long a first one may take that is run again, now that its code is compiled.
     private const int ProbeTokens = 64;
     private static readonly TimeSpan ShortProbe = TimeSpan.FromMilliseconds(50);
@@ -37,9 +34,9 @@ internal sealed partial class PrefixPlanner(ChunkProbe probe, KvRegistry registr
     public PrefixPlan Begin(FillRequest request)
     {
         var choice = options.Value.Resolve(request.Plan);
-        if (choice == PlanChoice.Auto && (Store.ProbeAge is not { } age || (age > OldAge && !PaceOf(request.Model.Id).Loads)))
+        if (choice == PlanChoice.Auto && Store.IsProbeDue(PaceOf(request.Model.Id).Loads))
         {
-            _ = ProbeStore();
+            _ = ProbeStore(); // nobody waits for that
         }
 
         var pages = Array.ConvertAll(

@@ -5,12 +5,15 @@ namespace Granary.Grains.Planning;
 /// <param name="time">Tells how old a measurement is.</param>
 internal sealed class StoreSpeed(TimeProvider time)
 {
+    private const int Doublings = 5;
+    private static readonly TimeSpan LongestAge = TimeSpan.FromSeconds(15);
     private const double LeastSeconds = 1e-6; // a clock's step: nothing takes no time
     private readonly Lock _gate = new();
     private double _wait;
     private double _secondsPerByte;
     private bool _isKnown;
     private long? _probed;
+    private int _probes;
 
     /// <summary>Gets whether anything was measured.</summary>
     public bool IsKnown
@@ -37,16 +40,14 @@ internal sealed class StoreSpeed(TimeProvider time)
         }
     }
 
-    /// <summary>Gets how long ago the store was probed.</summary>
-    /// <value><see langword="null"/>: never.</value>
-    public TimeSpan? ProbeAge
+    /// <summary>Tells whether the store should be probed: it never was, or nothing is loaded that would tell how fast it is and the last probe is some time ago.</summary>
+    /// <remarks>That time doubles from a second to <see cref="LongestAge"/>: the first probes of a process run through cold code and connections, and what they find too slow is not read.</remarks>
+    /// <param name="loads">Whether pages are loaded.</param>
+    public bool IsProbeDue(bool loads)
     {
-        get
+        lock (_gate)
         {
-            lock (_gate)
-            {
-                return _probed is { } last ? time.GetElapsedTime(last) : null;
-            }
+            return _probed is not { } last || (!loads && time.GetElapsedTime(last) > (_probes < Doublings ? TimeSpan.FromSeconds(1 << (_probes - 1)) : LongestAge));
         }
     }
 
@@ -60,7 +61,7 @@ internal sealed class StoreSpeed(TimeProvider time)
         lock (_gate)
         {
             (_wait, _secondsPerByte) = _probed is null ? (waited, perByte) : (Math.Sqrt(_wait * waited), Math.Sqrt(_secondsPerByte * perByte));
-            (_isKnown, _probed) = (true, time.GetTimestamp());
+            (_isKnown, _probed, _probes) = (true, time.GetTimestamp(), Math.Min(_probes + 1, Doublings));
         }
     }
 

@@ -13,14 +13,28 @@ public sealed class SpeedTests
     {
         var speed = new StoreSpeed(_time);
         Assert.False(speed.IsKnown);
-        Assert.Null(speed.ProbeAge);
 
         speed.Seed(TimeSpan.FromMilliseconds(200), 1_000_000, TimeSpan.FromSeconds(1));
-        _time.Advance(TimeSpan.FromSeconds(7));
 
         Assert.Equal(2.2, speed.Expect(2_000_000, waits: true), 1e-9);
         Assert.Equal(2, speed.Expect(2_000_000, waits: false), 1e-9);
-        Assert.Equal((true, TimeSpan.FromSeconds(7)), (speed.IsKnown, speed.ProbeAge!.Value));
+        Assert.True(speed.IsKnown);
+    }
+
+    [Fact]
+    public void StoreSpeed_NothingIsLoaded_IsProbedAgainAfterOneTwoFourEightAndThenFifteenSeconds()
+    {
+        var speed = new StoreSpeed(_time);
+        Assert.True(speed.IsProbeDue(loads: true));
+        foreach (var seconds in (int[])[1, 2, 4, 8, 15, 15])
+        {
+            speed.Seed(TimeSpan.FromMilliseconds(200), 1_000_000, TimeSpan.FromSeconds(1));
+            _time.Advance(TimeSpan.FromSeconds(seconds));
+            Assert.False(speed.IsProbeDue(loads: false));
+            _time.Advance(TimeSpan.FromTicks(1));
+            Assert.True(speed.IsProbeDue(loads: false));
+            Assert.False(speed.IsProbeDue(loads: true)); // reads tell more than a probe
+        }
     }
 
     [Theory]
