@@ -47,7 +47,7 @@ internal static class ModelForwardVerb
             }
 
             var path = arguments.GetRequiredValue(output);
-            var reference = model.Read(arguments, invocation.Settings);
+            var reference = model.Read(arguments, invocation.Settings) with { Codec = ModelReference.DefaultCodec }; // nothing is stored: the KV is what was computed
             await using var local = await LocalModel.LoadAsync(invocation, reference, cancellationToken);
             var result = await local.Model.ForwardAsync(request, cancellationToken);
             await OutputFile.ReplaceAsync(path, temporary =>

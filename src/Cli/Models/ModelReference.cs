@@ -13,7 +13,9 @@ namespace Granary.Cli.Models;
 internal sealed record ModelReference(string Id, string? Folder, string Dtype, string Codec = ModelReference.DefaultCodec)
 {
     private const string DefaultDtype = "float32";
-    private const string DefaultCodec = "none";
+
+    /// <summary>The codec of a model that the settings give none.</summary>
+    public const string DefaultCodec = "none";
 
     /// <summary>Gets the folder, for verbs that read it themselves.</summary>
     /// <exception cref="GranaryException"><see cref="ErrorCodes.ModelNotFound"/>: name a folder.</exception>
