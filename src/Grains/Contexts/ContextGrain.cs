@@ -149,7 +149,8 @@ internal sealed partial class ContextGrain(
             (_lease, _chain, _restore) = (null, null, null);
         }
 
-        (_stored, _checked, _uncheckedFor) = (found, asked, null);
+        (_stored, _checked) = (found, asked);
+        _uncheckedFor = IsChecked ? null : _uncheckedFor; // what a slow check found is old already
     }
 
     private async Task<StoredManifest> CommitAsync(ContextManifest next, StoredManifest? previous, CancellationToken cancellationToken)
@@ -166,6 +167,7 @@ internal sealed partial class ContextGrain(
         {
             Log.Fenced(logger, Id);
             _checked = null;
+            _commits++; // a read that began before it may have seen what is known to be the past now
             throw;
         }
     }

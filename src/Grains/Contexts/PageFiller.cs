@@ -51,7 +51,7 @@ internal sealed class PageFiller(
             filled(page.Start + page.Count);
 
             // A creation touches what it found present and learns its checksum; a restore leaves it alone, as it does what it did not read.
-            if (request.Persist && (found.Source == PageSource.Nowhere || !request.ExpectStored))
+            if (request.Persist && !request.IsStoreSilent && (found.Source == PageSource.Nowhere || !request.ExpectStored))
             {
                 outcome.Writes.Add(WriteAsync(chunk, page, found.Bad));
             }

@@ -46,9 +46,14 @@ internal sealed partial class SweepGrain(IObjectStore store, IOptions<SweepOptio
     }
 
     /// <inheritdoc/>
-    public Task ScheduleAsync() => schedule.Value.Period == TimeSpan.Zero
-        ? Task.CompletedTask
-        : this.RegisterOrUpdateReminder(ReminderName, schedule.Value.Period, schedule.Value.Period);
+    public async Task ScheduleAsync()
+    {
+        // One that is there keeps its time: silos that start more often than it ticks must not put it off for ever.
+        if (schedule.Value.Period > TimeSpan.Zero && await this.GetReminder(ReminderName) is null)
+        {
+            await this.RegisterOrUpdateReminder(ReminderName, schedule.Value.Period, schedule.Value.Period);
+        }
+    }
 
     /// <inheritdoc/>
     public async Task ReceiveReminder(string reminderName, TickStatus status)

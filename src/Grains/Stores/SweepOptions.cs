@@ -7,7 +7,7 @@ namespace Granary.Grains.Stores;
 public sealed class SweepOptions
 {
     /// <summary>Gets or sets how often a tenant's store is swept.</summary>
-    /// <value>At least a minute, or 0 for never. Default: an hour.</value>
+    /// <value>At least a minute, or 0 for never; a tenant whose sweeps are scheduled already keeps its period. Default: an hour.</value>
     public TimeSpan Period { get; set; } = TimeSpan.FromHours(1);
 
     /// <summary>Gets or sets how old a chunk that nobody names, or a tombstone, must be to be deleted: longer than any creation takes.</summary>

@@ -169,8 +169,9 @@ public sealed class StoreDownTests(OutageSilo silo) : IClassFixture<OutageSilo>,
         await OneSilo.CreateAsync(context, TokenInput.OfTokens(OneSilo.Ids(Tokens, 58)));
         await BeginAsync(isSilent: true);
         using var leaving = CancellationTokenSource.CreateLinkedTokenSource(Stopping);
+        var calls = Outage.Calls;
         var left = OneSilo.EndAsync(context.AskAsync(Ask, leaving.Token));
-        await Wait.UntilAsync(() => Outage.Calls > 0, "The ask did not check.");
+        await Wait.UntilAsync(() => Outage.Calls > calls, "The ask did not check.");
 
         var (_, took) = await TimeAsync(async () =>
         {
@@ -204,9 +205,10 @@ public sealed class StoreDownTests(OutageSilo silo) : IClassFixture<OutageSilo>,
         var context = silo.Context("waited");
         Outage.BeginSilence();
         using var leaving = CancellationTokenSource.CreateLinkedTokenSource(Stopping);
+        var calls = Outage.Calls;
         var creating = OneSilo.CreateAsync(context, TokenInput.OfTokens(ids));
         var left = silo.Context("never-accepted").CreateAsync(new CreateContextRequest { Input = TokenInput.OfTokens(ids) }, leaving.Token).CountAsync(leaving.Token).AsTask();
-        await Wait.UntilAsync(() => Outage.Calls > 1, "The creations did not look at the store.");
+        await Wait.UntilAsync(() => Outage.Calls > calls + 1, "The creations did not look at the store.");
         await leaving.CancelAsync(); // its caller's deadline
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => left);
         Assert.False(creating.IsCompleted, "A creation was acknowledged while the store was silent.");

@@ -45,6 +45,19 @@ public sealed class SweepScheduleTests(SweptSilo swept, UnsweptSilo unswept) : I
     }
 
     [Fact]
+    public async Task Schedule_Again_KeepsTheTimeOfTheFirst()
+    {
+        var sweeper = swept.Grains.GetGrain<ISweepGrain>("default");
+        await sweeper.ScheduleAsync();
+        var first = await swept.FindAsync(Reminder);
+
+        await sweeper.ScheduleAsync();
+
+        Assert.NotNull(first);
+        Assert.Equal((first.StartAt, first.ETag), ((await swept.FindAsync(Reminder))!.StartAt, (await swept.FindAsync(Reminder))!.ETag));
+    }
+
+    [Fact]
     public async Task Period0_RegistersNothing_AndATickUnregistersWhatIsThere()
     {
         await OneSilo.CreateAsync(unswept.Context("unswept"), TokenInput.OfTokens(OneSilo.Ids(3, 4)));

@@ -10,7 +10,7 @@ public abstract class SweepingSilo : OneSilo
     private GrainId Sweeper => Grains.GetGrain<ISweepGrain>("default").GetGrainId();
 
     /// <summary>Finds a reminder of the sweeper of the tenant <c>default</c>.</summary>
-    public async Task<object?> FindAsync(string reminder) => (await Service<IReminderTable>().ReadRows(Sweeper)).Reminders.FirstOrDefault(entry => entry.ReminderName == reminder);
+    public async Task<ReminderEntry?> FindAsync(string reminder) => (await Service<IReminderTable>().ReadRows(Sweeper)).Reminders.FirstOrDefault(entry => entry.ReminderName == reminder);
 
     /// <summary>Registers one, as a silo with other settings did.</summary>
     public Task RegisterAsync(string reminder) => Service<IReminderTable>().UpsertRow(new ReminderEntry
