@@ -90,10 +90,10 @@ internal static class DatasetAskVerb
             $"'{status.Dataset}' was precomputed with the model '{status.Model}', not '{given.Id}'.",
             $"Leave --model out, or name that model's folder with --model-id {status.Model}.");
 
-    // The folder is the one that the data set was precomputed with; its dtype is in the id, as ModelOfFolder put it there.
+    // A model of the settings is what they say. Else the folder is the one that the data set was precomputed with; its dtype is in the id, as ModelOfFolder put it there.
     private static ModelReference Recorded(DatasetStatus status, string? dtype, Settings settings)
     {
-        if (settings.Cluster is not null || status.ModelFolder is null)
+        if (settings.Cluster is not null || status.ModelFolder is null || settings.Models.ContainsKey(status.Model))
         {
             return ModelReference.Resolve(status.Model, dtype, null, settings);
         }

@@ -56,7 +56,7 @@ public sealed class LoadedModel
     public long WeightBytes => _model.WeightBytes;
 
     /// <summary>Gets how many of <see cref="WeightBytes"/> are the mapped file's own, which processes share and the kernel can drop and read again.</summary>
-    /// <value>All where the file has the run's dtype and its elements are aligned (for float64: its tensors begin on a cache line), as those of <c>granary model create</c> are; 0 where every tensor was converted. The rest was copied, and the file's pages were given back.</value>
+    /// <value>All where the file has the run's dtype and its elements are aligned (for float64: its tensors begin on a cache line), as those of <c>granary model create</c> are; 0 where every tensor was converted. The rest was read and converted into memory of the process.</value>
     public long MappedWeightBytes => _model.MappedWeightBytes;
 
     /// <summary>Gets the bytes that the kernels hold beside the weights, which they use where they are: norms and biases once more in float32, tables, and working memory.</summary>
@@ -185,7 +185,7 @@ public sealed class LoadedModel
     internal Task<double[][]> LogitsAsync(IReadOnlyList<KvPage> pages, int[] continuation, int first, KvTail tail, CancellationToken cancellationToken) =>
         _engine.RunAsync(new ContinuationLogitsRequest(_model, [.. pages], continuation, first, tail, cancellationToken));
 
-    /// <summary>Runs given tokens and gives logits and KV, for <c>granary model forward</c>.</summary>
+    /// <summary>Runs given tokens and gives logits and KV, for <c>granary model forward</c>. No codec is applied: load the model without one.</summary>
     /// <param name="request">The tokens, and how they are run.</param>
     /// <param name="cancellationToken">Ends the work between two steps.</param>
     /// <returns>Logits and KV.</returns>

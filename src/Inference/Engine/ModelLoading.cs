@@ -53,10 +53,19 @@ internal sealed record CheckpointSource(Checkpoint Checkpoint, TextTokenizer? To
         var checkpoint = await Task.Run(() => Checkpoint.Open(folder), CancellationToken.None).ConfigureAwait(false);
         try
         {
-            var tokenizer = Task.Run(() => TextTokenizer.Load(folder), cancellationToken);
-            var fingerprint = Task.Run(() => Fingerprints.Get(checkpoint, cache, progress: null, cancellationToken), CancellationToken.None); // it ends before the files are closed
-            await Task.WhenAll(tokenizer, fingerprint).ConfigureAwait(false);
-            return new CheckpointSource(checkpoint, await tokenizer.ConfigureAwait(false), await fingerprint.ConfigureAwait(false));
+            using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            var fingerprint = Task.Run(() => Fingerprints.Get(checkpoint, cache, progress: null, failed.Token), CancellationToken.None);
+            try
+            {
+                var tokenizer = await Task.Run(() => TextTokenizer.Load(folder), cancellationToken).ConfigureAwait(false);
+                return new CheckpointSource(checkpoint, tokenizer, await fingerprint.ConfigureAwait(false));
+            }
+            catch
+            {
+                await failed.CancelAsync().ConfigureAwait(false); // nobody reads gigabytes for a tokenizer that is broken
+                await ((Task)fingerprint).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing); // it ends before the files are closed
+                throw;
+            }
         }
         catch
         {

@@ -82,10 +82,13 @@ internal static class SelfTest
         if (model.Rows is { } rows && rows.Takes(page))
         {
             rows.Run([page]);
-            return;
+        }
+        else
+        {
+            model.Run(page)?.Dispose();
         }
 
-        model.Run(page)?.Dispose();
+        PageCodec.Apply(page.Target!);
     }
 
     private static byte[] RunStep(ICausalModel model, List<ModelStep> steps, int tested)

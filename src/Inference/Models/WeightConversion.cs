@@ -9,7 +9,7 @@ namespace Granary.Inference.Models;
 /// <summary>Brings stored elements into the run's dtype, through float32: as libtorch's <c>to</c> rounds, to the bit.</summary>
 internal static unsafe class WeightConversion
 {
-    private static readonly RowKernels Half = RowKernels.Best(KvDtype.BFloat16.Bytes());
+    private static readonly RowKernels BFloat16Kernels = RowKernels.Best(KvDtype.BFloat16.Bytes());
 
     /// <summary>Converts some elements.</summary>
     /// <param name="stored">The elements, of another dtype than the target's.</param>
@@ -23,13 +23,13 @@ internal static unsafe class WeightConversion
         switch (from)
         {
             case SafetensorsDtype.F16:
-                TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<byte, System.Half>(stored), values);
+                TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<byte, Half>(stored), values);
                 break;
             case SafetensorsDtype.BF16:
                 fixed (byte* elements = stored)
                 fixed (float* widened = values)
                 {
-                    Half.Widen(elements, values.Length, widened);
+                    BFloat16Kernels.Widen(elements, values.Length, widened);
                 }
 
                 break;
@@ -45,7 +45,7 @@ internal static unsafe class WeightConversion
         {
             fixed (float* rounded = values)
             {
-                Half.Narrow(rounded, values.Length, target);
+                BFloat16Kernels.Narrow(rounded, values.Length, target);
             }
         }
         else if (to == KvDtype.Float64)

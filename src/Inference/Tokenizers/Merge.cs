@@ -19,8 +19,8 @@ internal readonly record struct Merge(string Line, int Space)
     {
         if (stored.ValueKind == JsonValueKind.Array && stored.GetArrayLength() == 2)
         {
-            var left = stored[0].ToString();
-            return new Merge($"{left} {stored[1]}", left.Length);
+            var (left, right) = (stored[0].ToString(), stored[1].ToString());
+            return left.Contains(' ', StringComparison.Ordinal) || right.Contains(' ', StringComparison.Ordinal) ? null : new Merge($"{left} {right}", left.Length); // no byte is written as a space
         }
 
         var line = stored.ValueKind == JsonValueKind.String ? stored.ToString() : "";

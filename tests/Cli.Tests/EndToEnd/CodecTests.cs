@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Granary.Inference.Safetensors;
 
 namespace Granary.Cli.Tests.EndToEnd;
 
@@ -39,6 +40,27 @@ public sealed class CodecTests : IDisposable
         Assert.Equal("bfloat16", (string?)info["numerics"]!["parts"]!["codec"]);
         var listed = (await RunAsync("model", "list", "--json")).Succeeded().Result;
         Assert.Equal("bfloat16", (string?)listed.AsArray().Single(model => (string?)model!["model"] == "half")!["codec"]);
+    }
+
+    [Fact]
+    public async Task Dataset_PrecomputedWithACodec_IsAskedAgainByItsNameAlone()
+    {
+        var file = _place.Write("set.jsonl", """{"id":"a","context":"Hugo keeps the ledger of the mill.","questions":[{"id":"q","question":" Who?","answers":[]}]}""");
+        await ResultAsync("dataset", "precompute", file, "--model", "half", "--json");
+        var asked = await ResultAsync("dataset", "ask", "set", "--out", _place.Path("answers.jsonl"), "--max-new-tokens", "2", "--json");
+        Assert.Equal((1, 0), ((int?)asked["questions"], (int?)asked["failed"]));
+    }
+
+    [Fact]
+    public async Task Store_OfACodec_IsCheckedScoredAndExportedAsItIsStored()
+    {
+        await CreateAsync("half");
+        Assert.Equal(0, (int?)(await ResultAsync("store", "check", "--json"))["faults"]!.AsArray().Count);
+        Assert.True((double?)(await ResultAsync("context", "score", "c", " How many", "--model", "half", "--json"))["sum"] < 0);
+        var file = _place.Path("kv.safetensors");
+        await ResultAsync("context", "export", "c", "--model", "half", "--out", file, "--json");
+        using var exported = SafetensorsFile.Open(file);
+        Assert.Equal(SafetensorsDtype.BF16, exported.Tensors["layers.0.key"].Dtype);
     }
 
     [Fact]

@@ -139,6 +139,21 @@ public sealed class TextTokenizerTests : IDisposable
         Assert.Contains(fault, AssertInvalid(root => root[part] = JsonNode.Parse(json)), StringComparison.Ordinal);
 
     [Fact]
+    public void Load_MergeOfATokenWithASpace_IsDamaged() => Assert.Contains(
+        "merge 1200",
+        AssertInvalid(root =>
+        {
+            var vocabulary = Model(root)["vocab"]!.AsObject();
+            foreach (var token in (string[])["a b", "a ba"])
+            {
+                vocabulary.Add(token, vocabulary.Count + 1000);
+            }
+
+            Merges(root).Add(new JsonArray("a b", "a"));
+        }),
+        StringComparison.Ordinal);
+
+    [Fact]
     public void Load_MergeOfUnknownTokens_IsDamaged() => Assert.Contains("merge 1200", AssertInvalid(root => Merges(root).Add("q zzz")), StringComparison.Ordinal);
 
     [Theory]
