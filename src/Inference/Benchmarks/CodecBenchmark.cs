@@ -62,7 +62,6 @@ public sealed class CodecBenchmark
     private CodecMeasurement Result() => new()
     {
         Codec = _coded.Layout.Codec,
-        Numerics = _coded.Numerics.Id,
         Contexts = _contexts,
         LeftOut = _leftOut,
         ResidentBytes = _resident,
@@ -170,21 +169,14 @@ public sealed class CodecBenchmark
         var least = (Round: double.PositiveInfinity, Encode: double.PositiveInfinity, Decode: double.PositiveInfinity);
         for (var timing = 0; timing < Timings; timing++)
         {
-            least.Round = Math.Min(least.Round, Seconds(() => PageCodec.Apply(page.Data)));
+            least.Round = Math.Min(least.Round, Clock.Time(() => PageCodec.Apply(page.Data)));
             EncodedPage encoded = default;
-            least.Encode = Math.Min(least.Encode, Seconds(() => encoded = page.Encode()));
+            least.Encode = Math.Min(least.Encode, Clock.Time(() => encoded = page.Encode()));
             encoded.Memory.CopyTo(page.Incoming);
             encoded.Dispose();
-            least.Decode = Math.Min(least.Decode, Seconds(page.Decode));
+            least.Decode = Math.Min(least.Decode, Clock.Time(page.Decode));
         }
 
         _seconds = (_seconds.Round + least.Round, _seconds.Encode + least.Encode, _seconds.Decode + least.Decode);
-    }
-
-    private static double Seconds(Action act)
-    {
-        var started = TimeProvider.System.GetTimestamp();
-        act();
-        return TimeProvider.System.GetElapsedTime(started).TotalSeconds;
     }
 }

@@ -8,9 +8,6 @@ public sealed record CodecMeasurement
     /// <summary>Gets the codec.</summary>
     public required KvCodec Codec { get; init; }
 
-    /// <summary>Gets the numerics id that the model has with it.</summary>
-    public required string Numerics { get; init; }
-
     /// <summary>Gets the contexts that were computed.</summary>
     public required int Contexts { get; init; }
 

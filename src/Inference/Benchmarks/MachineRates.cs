@@ -60,12 +60,7 @@ internal sealed class MachineRates : IDisposable
     private static Tensor Random(ScalarType dtype) => randn(MatrixSize, MatrixSize).to(dtype).DetachFromDisposeScope(); // [2048, 2048]
 
     private Task<double> TimeAsync(Action act) => _engine.RunAsync(new SingleStep<double>(
-        () =>
-        {
-            var started = TimeProvider.System.GetTimestamp();
-            act();
-            return TimeProvider.System.GetElapsedTime(started).TotalSeconds;
-        },
+        () => Clock.Time(act),
         batch: false,
         CancellationToken.None));
 }

@@ -36,16 +36,10 @@ public static class Fingerprints
         var tensors = checkpoint.TensorNames.Order(StringComparer.Ordinal).Select(checkpoint.Get).ToArray();
         var hashes = new byte[tensors.Length][];
         var done = 0L;
-        var options = new ParallelOptions { CancellationToken = cancellationToken, MaxDegreeOfParallelism = Environment.ProcessorCount };
-        try
-        {
-            Parallel.For(0, tensors.Length, options, index =>
-                hashes[index] = Hash(tensors[index], bytes => progress?.Report(Interlocked.Add(ref done, bytes)), cancellationToken));
-        }
-        catch (AggregateException e) when (e.InnerExceptions.OfType<InferenceException>().FirstOrDefault() is { } unreadable)
-        {
-            throw new InferenceException(unreadable.Code, unreadable.Message, unreadable.Remedy, e);
-        }
+        ParallelReads.Run(
+            tensors.Length,
+            index => hashes[index] = Hash(tensors[index], bytes => progress?.Report(Interlocked.Add(ref done, bytes)), cancellationToken),
+            cancellationToken);
 
         using var combined = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Append(combined, Encoding.UTF8.GetBytes(Version));

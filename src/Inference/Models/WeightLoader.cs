@@ -70,14 +70,7 @@ internal sealed unsafe class WeightLoader
     private void Convert(SafetensorsTensor stored, nint target)
     {
         var slices = (int)((stored.Elements + SliceElements - 1) / SliceElements);
-        try
-        {
-            Parallel.For(0, slices, slice => ConvertSlice(stored, (long)slice * SliceElements, target));
-        }
-        catch (AggregateException e) when (e.InnerExceptions.OfType<Errors.InferenceException>().FirstOrDefault() is { } unreadable)
-        {
-            throw new Errors.InferenceException(unreadable.Code, unreadable.Message, unreadable.Remedy, e);
-        }
+        ParallelReads.Run(slices, slice => ConvertSlice(stored, (long)slice * SliceElements, target));
     }
 
     private void ConvertSlice(SafetensorsTensor stored, long first, nint target)
