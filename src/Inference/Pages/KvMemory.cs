@@ -8,6 +8,10 @@ namespace Granary.Inference.Pages;
 /// <remarks>64-byte aligned: libtorch's kernels read whole cache lines, and their bits may depend on the alignment.</remarks>
 internal sealed unsafe class KvMemory : MemoryManager<byte>
 {
+    // Smaller blocks the allocator keeps by itself; larger ones it gives back to the kernel.
+    private const long LeastKept = 128 << 10;
+
+    private static readonly KvFreeList FreeList = new(512L << 20);
     private static long _liveBytes;
     private readonly KvReservation? _held;
     private byte* _address;
@@ -25,7 +29,7 @@ internal sealed unsafe class KvMemory : MemoryManager<byte>
         _held = reservation?.Take(Bytes);
         try
         {
-            _address = (byte*)HugePages.Allocate(Math.Max(Bytes, 1));
+            _address = (byte*)(IsKept ? FreeList.Allocate(Bytes) : HugePages.Allocate(Math.Max(Bytes, 1)));
             Interlocked.Add(ref _liveBytes, Bytes);
         }
         catch
@@ -48,6 +52,9 @@ internal sealed unsafe class KvMemory : MemoryManager<byte>
     public Action? Freed { get; set; }
 
     public nint Address => _references > 0 ? (nint)_address : throw new ObjectDisposedException(nameof(KvMemory), "KV memory was used after its last reference went.");
+
+    // Full pages are all of one size; tails and last pages are of any.
+    private bool IsKept => Capacity == Layout.PageSize && Bytes >= LeastKept;
 
     /// <summary>Adds a reference unless the last one went already.</summary>
     public bool TryAddReference()
@@ -83,7 +90,15 @@ internal sealed unsafe class KvMemory : MemoryManager<byte>
         }
 
         Interlocked.Add(ref _liveBytes, -Bytes);
-        NativeMemory.AlignedFree(_address);
+        if (IsKept)
+        {
+            FreeList.Free(_address, Bytes);
+        }
+        else
+        {
+            NativeMemory.AlignedFree(_address);
+        }
+
         _address = null;
         Freed?.Invoke();
         _held?.Dispose();

@@ -24,6 +24,20 @@ public sealed class KvPageTests
     }
 
     [Fact]
+    public async Task Release_OfAFullPage_GivesItsMemoryToTheNext()
+    {
+        var layout = new KvLayout(1, 1, 1024, KvDtype.Float32, 32); // 256 KiB: of no model that other tests load
+        using var bytes = await new KvBudget(1 << 20).AdmitAsync(2 * layout.BytesPerToken * 32, batch: false, CancellationToken.None);
+        var page = KvPage.Allocate(layout, 0, 32, bytes);
+        var address = page.Data.Address;
+        page.Release();
+
+        var next = KvPage.Allocate(layout, 32, 32, bytes);
+        Assert.Equal(address, next.Data.Address);
+        next.Release();
+    }
+
+    [Fact]
     public async Task Memory_OfAPage_IsAlignedAndWritable()
     {
         var page = await PageAsync(new KvBudget(10_000));
