@@ -43,11 +43,11 @@ internal sealed class GranaryClient(IGrainFactory grains, TimeProvider? time = n
         new GranaryDataset(grains, _calls, new DatasetId(TenantOf(tenant), Names.Check("data set", name)));
 
     /// <inheritdoc/>
-    public IGranaryStore Store(string? tenant) => new GranaryStore(grains, TenantOf(tenant));
+    public IGranaryStore Store(string? tenant) => new GranaryStore(grains, Names.Check("tenant", tenant ?? Names.DefaultTenant));
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<ModelDescription>> ListModelsAsync(string? tenant, CancellationToken cancellationToken) =>
         await _calls.ReadAsync(grains.GetGrain<ICatalogGrain>(TenantOf(tenant)).ListModelsAsync, cancellationToken).ConfigureAwait(false);
 
-    private static string TenantOf(string? tenant) => Names.Check("tenant", tenant ?? Names.DefaultTenant);
+    private static string TenantOf(string? tenant) => Names.CheckTenant(tenant ?? Names.DefaultTenant);
 }

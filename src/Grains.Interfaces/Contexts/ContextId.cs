@@ -17,7 +17,7 @@ public readonly record struct ContextId(string Tenant, string Model, string Name
     {
         var parts = key.Split('/');
         return parts.Length == 3
-            ? new ContextId(Names.Check("tenant", parts[0]), Names.CheckModel(parts[1]), Names.Check("context", parts[2]))
+            ? new ContextId(Names.CheckTenant(parts[0]), Names.CheckModel(parts[1]), Names.Check("context", parts[2]))
             : throw new GranaryException(ErrorCodes.InvalidName, $"'{key}' is not a context's key.", "Use tenant/model/name.");
     }
 

@@ -19,7 +19,7 @@ public readonly record struct DatasetId(string Tenant, string Name)
     {
         var parts = key.Split('/');
         return parts.Length == 2
-            ? new DatasetId(Names.Check("tenant", parts[0]), Names.Check("data set", parts[1]))
+            ? new DatasetId(Names.CheckTenant(parts[0]), Names.Check("data set", parts[1]))
             : throw new GranaryException(ErrorCodes.InvalidName, $"'{key}' is not a data set's key.", "Use tenant/dataset.");
     }
 

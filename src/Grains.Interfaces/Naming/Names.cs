@@ -10,6 +10,9 @@ public static partial class Names
     /// <summary>The tenant that is used where none is named.</summary>
     public const string DefaultTenant = "default";
 
+    /// <summary>The owner of the chunks that tenants share, where they do. It has a place in the store like a tenant, and no contexts.</summary>
+    public const string SharedTenant = "shared";
+
     /// <summary>Checks a tenant's, context's or data set's name.</summary>
     /// <param name="kind">What is named, for the message: <c>context</c>, <c>tenant</c>, <c>data set</c>.</param>
     /// <param name="name">The name.</param>
@@ -21,6 +24,17 @@ public static partial class Names
             ErrorCodes.InvalidName,
             $"'{name}' cannot name a {kind}.",
             "Use 1 to 128 of A-Z a-z 0-9 . _ - and do not start with a dot.");
+
+    /// <summary>Checks the name of a tenant who has contexts.</summary>
+    /// <param name="name">The name.</param>
+    /// <returns>The name.</returns>
+    /// <exception cref="GranaryException"><see cref="ErrorCodes.InvalidName"/>: choose a name that follows the pattern and is not <see cref="SharedTenant"/>.</exception>
+    public static string CheckTenant(string name) => name != SharedTenant
+        ? Check("tenant", name)
+        : throw new GranaryException(
+            ErrorCodes.InvalidName,
+            $"'{name}' cannot name a tenant with contexts: it owns the chunks that tenants share.",
+            "Choose another name; granary store takes this one.");
 
     /// <summary>Checks a model id.</summary>
     /// <param name="model">The id.</param>

@@ -59,7 +59,7 @@ internal sealed partial class ContextGrain
     private async Task<ContextCreated> StoreVersionAsync(
         SharedTransition<ContextProgress, ContextCreated> transition, StoredManifest current, int[] ids, bool batch, CancellationToken stopping)
     {
-        var chain = await GetChainAsync(ids, stopping);
+        var chain = await GetChainAsync(ids, current.Manifest.ChunkTenant, stopping);
         using var reservation = await registry.Budget.AdmitAsync(Model.Loaded.Layout.BytesPerToken * ids.Length, batch, stopping);
         var lease = registry.Open(activation, reclaimFirst: batch);
         using var filling = lease.BeginFill();

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Granary.Contexts;
 using Granary.Errors;
 using Granary.Grains.Errors;
+using Granary.Grains.Placement;
 using Granary.Grains.Residency;
 using Granary.Inference.Pages;
 using Granary.Storage.Manifests;
@@ -101,7 +102,7 @@ internal sealed partial class ContextGrain
         var newTokens = TokenLimits.NewTokens(context.Length, prompt.Length, request.Options, Model);
         var tailBytes = Model.Loaded.Layout.BytesPerToken * (prompt.Length + newTokens);
         using var grant = await ComputePrivatelyAsync(
-            await GetChainAsync(context, cancellationToken), tailBytes, request.NoCache, request.Batch, "caches were not to be used", cancellationToken);
+            await GetChainAsync(context, sharing.Value.ChunkTenantOf(ContextKey.TenantOf(Key)), cancellationToken), tailBytes, request.NoCache, request.Batch, "caches were not to be used", cancellationToken);
         var answering = new Answering(Model, Worker, registry, time)
         {
             Prior = context,

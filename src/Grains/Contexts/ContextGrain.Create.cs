@@ -64,10 +64,11 @@ internal sealed partial class ContextGrain
     {
         try
         {
-            var chain = await GetChainAsync(ids, stopping);
-            var accepted = await AcceptAsync(request, ids, truncated, chain, stopping);
+            var accepted = await AcceptAsync(request, ids, truncated, stopping);
             transition.OutliveCallers();
             sweeps.Ensure(Id.Tenant); // what is stored has to be collected one day
+            sweeps.Ensure(accepted.Manifest.ChunkTenant);
+            var chain = await ChainOfAsync(accepted.Manifest, stopping);
             transition.Report(new ContextProgress(ContextStage.Accepted, 0, ids.Length));
 
             using var reservation = await registry.Budget.AdmitAsync(Model.Loaded.Layout.BytesPerToken * ids.Length, request.Batch, stopping);
@@ -126,7 +127,7 @@ internal sealed partial class ContextGrain
     }
 
     // Commits the ids, so that the context exists whatever crashes; a creation that was cut off is taken up where it stands.
-    private async Task<StoredManifest> AcceptAsync(CreateContextRequest request, int[] ids, int truncated, ChunkIdentity[] chain, CancellationToken stopping)
+    private async Task<StoredManifest> AcceptAsync(CreateContextRequest request, int[] ids, int truncated, CancellationToken stopping)
     {
         var id = Id;
         if (Alive(_stored) is { } existing)
@@ -135,6 +136,8 @@ internal sealed partial class ContextGrain
             return existing;
         }
 
+        var chunkTenant = sharing.Value.ChunkTenantOf(id.Tenant);
+        var chain = await GetChainAsync(ids, chunkTenant, stopping);
         var now = time.GetUtcNow();
         var manifest = new ContextManifest
         {
@@ -145,6 +148,7 @@ internal sealed partial class ContextGrain
             Version = 1,
             State = ManifestStates.Accepted,
             Fingerprint = Model.Spec.Fingerprint,
+            Shared = chunkTenant == ChunkIdentity.SharedTenant,
             Chunks = new Dictionary<string, ManifestChunk[]> { [Model.Numerics] = ManifestChunks(chain, []) },
             TokenIds = ids,
             TokenizerDigest = Model.Spec.TokenizerDigest,
@@ -180,8 +184,14 @@ internal sealed partial class ContextGrain
             catch (ObjectConflictException) when (attempt < MostCommitAttempts)
             {
                 // Deleted meanwhile: not found. Deleted and made anew with other ids: a conflict.
+                var shared = previous.Manifest.Shared;
                 previous = await RequireAsync(stopping);
                 RefuseOtherIds(previous.Manifest, ids);
+                if (previous.Manifest.Shared != shared)
+                {
+                    throw new GranaryException(ErrorCodes.ContextConflict, $"'{Key}' was deleted and made anew, with other chunks, while it was created.", "Create it again.");
+                }
+
                 if (previous.Manifest.State == ManifestStates.Stored && previous.Manifest.Chunks.ContainsKey(Model.Numerics))
                 {
                     return previous;

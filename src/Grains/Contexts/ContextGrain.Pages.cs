@@ -198,7 +198,7 @@ internal sealed partial class ContextGrain
     }
 
     private async Task<ChunkIdentity[]> ChainOfAsync(ContextManifest manifest, CancellationToken cancellationToken) =>
-        _chain is { } known && IsCurrent(manifest) ? known : await GetChainAsync(manifest.TokenIds, cancellationToken);
+        _chain is { } known && IsCurrent(manifest) ? known : await GetChainAsync(manifest.TokenIds, manifest.ChunkTenant, cancellationToken);
 
     private void Adopt(ContextLease lease, ChunkIdentity[] chain, ContextManifest manifest)
     {

@@ -12,6 +12,7 @@ using Granary.Storage.Errors;
 using Granary.Storage.Manifests;
 using Granary.Storage.Specs;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
 
 namespace Granary.Grains.Contexts;
@@ -28,13 +29,13 @@ internal sealed partial class ContextGrain(
     ResidentContexts resident,
     PageFiller filler,
     SweepSchedule sweeps,
+    IOptions<SharingOptions> sharing,
     TimeProvider time,
     ILogger<ContextGrain> logger) : Grain, IContextGrain
 {
     private readonly CancellationTokenSource _stopping = new();
     private ServedModel? _model;
     private IModelWorkerGrain? _worker;
-    private byte[]? _salt;
     private StoredManifest? _stored;
     private long _commits;
     private ContextLease? _lease;
@@ -172,11 +173,10 @@ internal sealed partial class ContextGrain(
         }
     }
 
-    private async Task<ChunkIdentity[]> GetChainAsync(int[] ids, CancellationToken cancellationToken)
+    private async Task<ChunkIdentity[]> GetChainAsync(int[] ids, string chunkTenant, CancellationToken cancellationToken)
     {
-        var tenant = ContextKey.TenantOf(Key);
-        _salt ??= await tenants.GetSaltAsync(tenant, cancellationToken);
-        return ChunkChain.Of(_salt, Model.Spec.Fingerprint, Model.Numerics, ids, Model.Loaded.Layout.PageSize, tenant, Model.Shape);
+        var salt = await tenants.GetSaltAsync(chunkTenant, cancellationToken);
+        return ChunkChain.Of(salt, Model.Spec.Fingerprint, Model.Numerics, ids, Model.Loaded.Layout.PageSize, chunkTenant, Model.Shape);
     }
 
     private async Task<int[]> ReadAsync(string what, TokenInput input)

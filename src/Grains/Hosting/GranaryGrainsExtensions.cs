@@ -41,6 +41,8 @@ public static class GranaryGrainsExtensions
         services.AddSingleton<IValidateOptions<ResidencyOptions>, ResidencyOptionsValidator>();
         services.AddOptions<PlanOptions>().BindConfiguration("Granary:Plan").ValidateOnStart();
         services.AddSingleton<IValidateOptions<PlanOptions>, PlanOptionsValidator>();
+        services.AddOptions<SharingOptions>().BindConfiguration("Granary:Sharing").ValidateOnStart();
+        services.AddSingleton<IValidateOptions<SharingOptions>, SharingOptionsValidator>();
         services.AddOptions<SweepOptions>().BindConfiguration("Granary:Sweep").ValidateOnStart();
         services.AddSingleton<IValidateOptions<SweepOptions>, SweepOptionsValidator>();
         services.AddSingleton<SweepSchedule>();

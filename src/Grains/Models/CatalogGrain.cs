@@ -28,7 +28,7 @@ internal sealed class CatalogGrain(
 
     private async IAsyncEnumerable<ContextDescription> ListContextsOnceAsync(string? model, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var tenant = Names.Check("tenant", this.GetPrimaryKeyString());
+        var tenant = Names.CheckTenant(this.GetPrimaryKeyString());
         var resident = await ListResidentAsync();
         await foreach (var (owner, name) in manifests.ListAsync(tenant, model is null ? null : Names.CheckModel(model), cancellationToken))
         {

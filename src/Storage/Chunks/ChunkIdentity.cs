@@ -6,11 +6,14 @@ public sealed record ChunkIdentity
     /// <summary>What the keys of all chunks start with.</summary>
     internal const string AllPrefix = "chunks/";
 
+    /// <summary>The owner of chunks that tenants share, in place of a tenant.</summary>
+    public const string SharedTenant = "shared";
+
     private const int FingerprintDigits = 16;
     private const int NumericsDigits = 8;
     private const string Extension = ".safetensors";
 
-    /// <summary>Gets the tenant, or <c>shared</c>.</summary>
+    /// <summary>Gets the tenant, or <see cref="SharedTenant"/>.</summary>
     public required string Tenant { get; init; }
 
     /// <summary>Gets the model's KV fingerprint, hexadecimal.</summary>

@@ -82,20 +82,20 @@ public sealed class ContextExporter(IObjectStore store, TimeProvider time)
     // The shape stands in no manifest: the first chunk states it, and has to confirm it by its bytes.
     private async Task<ChunkIdentity[]> PagesOfAsync(ContextManifest manifest, string numerics, ManifestChunk[] named, CancellationToken cancellationToken)
     {
-        var key = ChunkIdentity.KeyOf(manifest.Tenant, manifest.Fingerprint, numerics, named[0].Hash);
+        var key = ChunkIdentity.KeyOf(manifest.ChunkTenant, manifest.Fingerprint, numerics, named[0].Hash);
         if (await store.HeadAsync(key, cancellationToken).ConfigureAwait(false) is not { } info)
         {
             throw Unavailable(manifest, 0, "it is not in the store");
         }
 
         var first = await _inspector.InspectAsync(info, cancellationToken).ConfigureAwait(false);
-        var salt = await _tenants.FindSaltAsync(manifest.Tenant, cancellationToken).ConfigureAwait(false);
+        var salt = await _tenants.FindSaltAsync(manifest.ChunkTenant, cancellationToken).ConfigureAwait(false);
         if (first.Identity is not { } identity || salt is null)
         {
-            throw Unavailable(manifest, 0, first.Fault is { } fault ? $"it is damaged ({fault.Name()})" : "the tenant's salt is missing");
+            throw Unavailable(manifest, 0, first.Fault is { } fault ? $"it is damaged ({fault.Name()})" : "the salt of its chunks is missing");
         }
 
-        var pages = ChunkChain.Of(salt, manifest.Fingerprint, numerics, manifest.TokenIds, named[0].Count, manifest.Tenant, identity.Shape);
+        var pages = ChunkChain.Of(salt, manifest.Fingerprint, numerics, manifest.TokenIds, named[0].Count, manifest.ChunkTenant, identity.Shape);
         return pages.Length == named.Length ? pages : throw Unavailable(manifest, 0, "the manifest names other pages than its token ids have");
     }
 

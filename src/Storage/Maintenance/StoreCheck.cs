@@ -41,9 +41,9 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
         var names = await _manifests.ListAsync(tenant, null, cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
         var run = new Run(tenant, repair, new Counter(progress, chunks.Count + names.Count));
         await CheckModelsAsync(run, cancellationToken).ConfigureAwait(false);
-        var salt = await CheckTenantAsync(run, cancellationToken).ConfigureAwait(false);
+        await FindSaltAsync(run, tenant, cancellationToken).ConfigureAwait(false);
         await CheckChunksAsync(run, chunks, cancellationToken).ConfigureAwait(false);
-        await CheckManifestsAsync(run, names, salt, cancellationToken).ConfigureAwait(false);
+        await CheckManifestsAsync(run, names, cancellationToken).ConfigureAwait(false);
         return new StoreCheckReport(run.Contexts, chunks.Count, chunks.Sum(static chunk => chunk.Length), [.. run.Faults.OrderBy(static fault => fault.Key, StringComparer.Ordinal)]);
     }
 
@@ -62,17 +62,25 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
         }
     }
 
-    private async Task<byte[]?> CheckTenantAsync(Run run, CancellationToken cancellationToken)
+    // Of the tenant, and of the shared chunks where one of its contexts has such. Null where there is none, or where it cannot be trusted: noted.
+    private async Task<byte[]?> FindSaltAsync(Run run, string chunkTenant, CancellationToken cancellationToken)
     {
+        if (run.Salts.TryGetValue(chunkTenant, out var known))
+        {
+            return known;
+        }
+
+        byte[]? salt = null;
         try
         {
-            return await _tenants.FindSaltAsync(run.Tenant, cancellationToken).ConfigureAwait(false);
+            salt = await _tenants.FindSaltAsync(chunkTenant, cancellationToken).ConfigureAwait(false);
         }
         catch (StorageException e) when (e.Code == StorageErrorCodes.ManifestInvalid)
         {
-            run.Note(new StoreFault($"tenants/{run.Tenant}.json", "tenant", e.Message, null, Repaired: false));
-            return null;
+            run.Note(new StoreFault($"tenants/{chunkTenant}.json", "tenant", e.Message, null, Repaired: false));
         }
+
+        return run.Salts[chunkTenant] = salt;
     }
 
     private Task CheckChunksAsync(Run run, List<ObjectInfo> chunks, CancellationToken cancellationToken) => Parallel.ForEachAsync(
@@ -85,7 +93,7 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
             run.Counter.Next();
         });
 
-    private async Task CheckManifestsAsync(Run run, List<(string Model, string Name)> names, byte[]? salt, CancellationToken cancellationToken)
+    private async Task CheckManifestsAsync(Run run, List<(string Model, string Name)> names, CancellationToken cancellationToken)
     {
         foreach (var (model, name) in names)
         {
@@ -94,7 +102,7 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
                 if (await _manifests.FindAsync(run.Tenant, model, name, cancellationToken).ConfigureAwait(false) is { } stored && stored.Manifest.State != ManifestStates.Deleted)
                 {
                     run.Contexts++;
-                    await CheckManifestAsync(run, stored, salt, cancellationToken).ConfigureAwait(false);
+                    await CheckManifestAsync(run, stored, cancellationToken).ConfigureAwait(false);
                 }
             }
             catch (StorageException e) when (e.Code == StorageErrorCodes.ManifestInvalid)
@@ -106,9 +114,10 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
         }
     }
 
-    private async Task CheckManifestAsync(Run run, StoredManifest stored, byte[]? salt, CancellationToken cancellationToken)
+    private async Task CheckManifestAsync(Run run, StoredManifest stored, CancellationToken cancellationToken)
     {
         var manifest = stored.Manifest;
+        var salt = await FindSaltAsync(run, manifest.ChunkTenant, cancellationToken).ConfigureAwait(false);
         var kept = new Dictionary<string, ManifestChunk[]>();
         var faults = new List<StoreFault>();
         foreach (var (numerics, chunks) in manifest.Chunks)
@@ -147,7 +156,7 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
         var start = 0;
         foreach (var chunk in chunks)
         {
-            var key = ChunkIdentity.KeyOf(run.Tenant, manifest.Fingerprint, numerics, chunk.Hash);
+            var key = ChunkIdentity.KeyOf(manifest.ChunkTenant, manifest.Fingerprint, numerics, chunk.Hash);
             link = link.Next(manifest.TokenIds.AsSpan(start, chunk.Count));
             start += chunk.Count;
             if (salt is not null && link.ToString() != chunk.Hash)
@@ -260,6 +269,8 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
     private sealed record Run(string Tenant, bool Repair, Counter Counter)
     {
         private readonly ConcurrentDictionary<string, StoreFault> _faults = new(StringComparer.Ordinal);
+
+        public Dictionary<string, byte[]?> Salts { get; } = new(StringComparer.Ordinal);
 
         public ConcurrentDictionary<ChunkHash, GoodChunk> Good { get; } = new();
 

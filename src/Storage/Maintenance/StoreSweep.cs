@@ -17,7 +17,7 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
     private readonly ManifestStore _manifests = new(store);
 
     /// <summary>Sweeps what belongs to a tenant.</summary>
-    /// <param name="tenant">The tenant.</param>
+    /// <param name="tenant">The tenant; or <see cref="ChunkIdentity.SharedTenant"/>, for the chunks that the contexts of any tenant may name.</param>
     /// <param name="options">How.</param>
     /// <param name="progress">Told now and then.</param>
     /// <param name="cancellationToken">Stops after the delete that runs.</param>
@@ -32,12 +32,12 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
 
         // In this order: a chunk that is named after it was listed is read of in its manifest, or has been touched.
         var chunks = await store.ListAsync(ChunkIdentity.PrefixOf(tenant), cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
-        var names = await _manifests.ListAsync(tenant, null, cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
+        var names = await ListManifestsAsync(tenant, chunks.Count > 0, cancellationToken).ConfigureAwait(false);
         var sweep = new Sweep(tenant, options, time.GetUtcNow(), new Pace(options.MostDeletesPerSecond, time));
         var total = chunks.Count + names.Count;
-        foreach (var (model, name) in names)
+        foreach (var (owner, model, name) in names)
         {
-            await TakeManifestAsync(sweep, model, name, cancellationToken).ConfigureAwait(false);
+            await TakeManifestAsync(sweep, owner, model, name, cancellationToken).ConfigureAwait(false);
             progress(new StoreSweepProgress(++sweep.Done, total));
         }
 
@@ -52,16 +52,27 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
             sweep.UnreferencedChunks, sweep.UnreferencedBytes, sweep.DeletedChunks, sweep.DeletedBytes, sweep.Unreadable);
     }
 
-    private async Task TakeManifestAsync(Sweep sweep, string model, string name, CancellationToken cancellationToken)
+    // Where there are no shared chunks, no tenant's manifests need be read for them.
+    private async Task<List<(string Tenant, string Model, string Name)>> ListManifestsAsync(string tenant, bool hasChunks, CancellationToken cancellationToken)
+    {
+        if (tenant == ChunkIdentity.SharedTenant)
+        {
+            return hasChunks ? await _manifests.ListAllAsync(cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false) : [];
+        }
+
+        return await _manifests.ListAsync(tenant, null, cancellationToken).Select(found => (tenant, found.Model, found.Name)).ToListAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task TakeManifestAsync(Sweep sweep, string owner, string model, string name, CancellationToken cancellationToken)
     {
         StoredManifest? stored;
         try
         {
-            stored = await _manifests.FindAsync(sweep.Tenant, model, name, cancellationToken).ConfigureAwait(false);
+            stored = await _manifests.FindAsync(owner, model, name, cancellationToken).ConfigureAwait(false);
         }
         catch (StorageException e) when (e.Code == StorageErrorCodes.ManifestInvalid)
         {
-            sweep.Unreadable.Add(ManifestStore.KeyOf(sweep.Tenant, model, name));
+            sweep.Unreadable.Add(ManifestStore.KeyOf(owner, model, name));
             return;
         }
 
@@ -70,7 +81,16 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
             return;
         }
 
-        if (stored.Manifest.State == ManifestStates.Deleted)
+        if (sweep.Tenant == ChunkIdentity.SharedTenant)
+        {
+            // What becomes of the context itself is its own tenant's sweep's business.
+            if (stored.Manifest is { State: not ManifestStates.Deleted, Shared: true })
+            {
+                sweep.Contexts++;
+                sweep.Name(stored.Manifest);
+            }
+        }
+        else if (stored.Manifest.State == ManifestStates.Deleted)
         {
             await TakeTombstoneAsync(sweep, stored, cancellationToken).ConfigureAwait(false);
         }

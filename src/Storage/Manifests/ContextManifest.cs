@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Granary.Storage.Chunks;
 using Granary.Storage.Sealing;
 
 namespace Granary.Storage.Manifests;
@@ -44,6 +45,14 @@ public sealed record ContextManifest
 
     /// <summary>Gets the model's KV fingerprint, hexadecimal.</summary>
     public required string Fingerprint { get; init; }
+
+    /// <summary>Gets whether the chunks are those that tenants share; a context keeps what it was created with.</summary>
+    /// <value>Default: <see langword="false"/>, they are the tenant's own.</value>
+    public bool Shared { get; init; }
+
+    /// <summary>Gets whose salt the chunk chains start with, and under whose prefix the chunks lie: the tenant, or <see cref="ChunkIdentity.SharedTenant"/>.</summary>
+    [JsonIgnore]
+    public string ChunkTenant => Shared ? ChunkIdentity.SharedTenant : Tenant;
 
     /// <summary>Gets the chunks, in order, for each numerics id that holds the context.</summary>
     /// <value>Default: none.</value>

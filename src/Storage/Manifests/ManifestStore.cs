@@ -12,6 +12,7 @@ namespace Granary.Storage.Manifests;
 /// <param name="store">Where manifests lie.</param>
 public sealed class ManifestStore(IObjectStore store)
 {
+    private const string Prefix = "contexts/";
     private const string Extension = ".json";
 
     /// <summary>Reads a context's manifest.</summary>
@@ -93,17 +94,13 @@ public sealed class ManifestStore(IObjectStore store)
     /// <param name="model">The model id, or <see langword="null"/> for all.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <returns>Models and names.</returns>
-    public async IAsyncEnumerable<(string Model, string Name)> ListAsync(string tenant, string? model, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        var prefix = $"contexts/{ObjectKey.CheckName("tenant", tenant)}/" + (model is null ? "" : ObjectKey.CheckName("model", model) + "/");
-        await foreach (var info in store.ListAsync(prefix, cancellationToken).ConfigureAwait(false))
-        {
-            if (info.Key.Split('/') is [_, _, var foundModel, var file] && file.EndsWith(Extension, StringComparison.Ordinal))
-            {
-                yield return (foundModel, file[..^Extension.Length]);
-            }
-        }
-    }
+    public IAsyncEnumerable<(string Model, string Name)> ListAsync(string tenant, string? model, CancellationToken cancellationToken) =>
+        ListUnderAsync($"{Prefix}{ObjectKey.CheckName("tenant", tenant)}/" + (model is null ? "" : ObjectKey.CheckName("model", model) + "/"), cancellationToken)
+            .Select(static found => (found.Model, found.Name));
+
+    /// <summary>Lists the contexts of all tenants that have a manifest, tombstones too.</summary>
+    /// <param name="cancellationToken">Cancels.</param>
+    internal IAsyncEnumerable<(string Tenant, string Model, string Name)> ListAllAsync(CancellationToken cancellationToken) => ListUnderAsync(Prefix, cancellationToken);
 
     /// <summary>Gets the tombstone of a context: its name stays taken until a creation or a collector replaces it, and whoever commits on what was there before conflicts.</summary>
     /// <param name="manifest">The context.</param>
@@ -113,6 +110,17 @@ public sealed class ManifestStore(IObjectStore store)
     {
         ArgumentNullException.ThrowIfNull(manifest);
         return manifest with { State = ManifestStates.Deleted, TokenIds = [], Chunks = new Dictionary<string, ManifestChunk[]>(), Updated = now };
+    }
+
+    private async IAsyncEnumerable<(string Tenant, string Model, string Name)> ListUnderAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var info in store.ListAsync(prefix, cancellationToken).ConfigureAwait(false))
+        {
+            if (info.Key.Split('/') is [_, var tenant, var model, var file] && file.EndsWith(Extension, StringComparison.Ordinal))
+            {
+                yield return (tenant, model, file[..^Extension.Length]);
+            }
+        }
     }
 
     private async Task<StoredManifest> ReadBackAsync(ContextManifest attempt, StoredManifest? previous, Exception refusal, CancellationToken cancellationToken)
@@ -168,7 +176,7 @@ public sealed class ManifestStore(IObjectStore store)
     };
 
     internal static string KeyOf(string tenant, string model, string name) =>
-        $"contexts/{ObjectKey.CheckName("tenant", tenant)}/{ObjectKey.CheckName("model", model)}/{ObjectKey.CheckName("context", name + Extension)}";
+        $"{Prefix}{ObjectKey.CheckName("tenant", tenant)}/{ObjectKey.CheckName("model", model)}/{ObjectKey.CheckName("context", name + Extension)}";
 
     private static StorageException Invalid(string tenant, string model, string name, IReadOnlyCollection<string> faults, Exception? inner = null) => new(
         StorageErrorCodes.ManifestInvalid,

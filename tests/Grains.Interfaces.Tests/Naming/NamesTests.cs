@@ -5,6 +5,14 @@ namespace Granary.Grains.Interfaces.Tests.Naming;
 
 public sealed class NamesTests
 {
+    [Fact, Trait("Invariant", "12")]
+    public void CheckTenant_TheOwnerOfSharedChunks_IsRefused()
+    {
+        Assert.Equal("acme", Names.CheckTenant("acme"));
+        Assert.Equal(ErrorCodes.InvalidName, Assert.Throws<GranaryException>(() => Names.CheckTenant(Names.SharedTenant)).Code);
+        Assert.Equal(ErrorCodes.InvalidName, Assert.Throws<GranaryException>(() => Names.CheckTenant("../acme")).Code);
+    }
+
     [Theory]
     [InlineData("a")]
     [InlineData("ledgers.ledger-01")]

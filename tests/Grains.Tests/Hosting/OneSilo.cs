@@ -1,4 +1,5 @@
 using Granary.Contexts;
+using Granary.Grains.Contexts;
 using Granary.Grains.Hosting;
 using Granary.Grains.Models;
 using Granary.Grains.Planning;
@@ -65,6 +66,7 @@ public class OneSilo : IAsyncLifetime
             silo.Services.Configure<ResidencyOptions>(options => options.BudgetBytes = BudgetBytes);
             silo.Services.Configure<EngineOptions>(Configure);
             silo.Services.Configure<SweepOptions>(Configure);
+            silo.Services.Configure<SharingOptions>(Configure);
             silo.Services.Configure<PlanOptions>(options => options.Default = Plan);
         });
         _cluster = builder.Build();
@@ -80,6 +82,11 @@ public class OneSilo : IAsyncLifetime
 
     /// <summary>Sets up the sweeps.</summary>
     protected virtual void Configure(SweepOptions options)
+    {
+    }
+
+    /// <summary>Sets up which tenants share.</summary>
+    protected virtual void Configure(SharingOptions options)
     {
     }
 
