@@ -83,13 +83,12 @@ internal sealed partial class ContextGrain
             // Invariant 2: every chunk first, then the manifest.
             var writes = await Task.WhenAll(outcome.Writes).WaitAsync(stopping);
             transition.OutliveCallers();
-            var checksums = writes.ToDictionary(static write => write.Hash, static write => (string?)write.Checksum);
             var next = current.Manifest with
             {
                 Version = current.Manifest.Version + 1,
                 State = ManifestStates.Stored,
                 TokenIds = ids,
-                Chunks = new Dictionary<string, ManifestChunk[]> { [Model.Numerics] = ManifestChunks(chain, checksums) }, // other numerics have the old ids only
+                Chunks = new Dictionary<string, ManifestChunk[]> { [Model.Numerics] = ManifestChunks(chain, writes) }, // other numerics have the old ids only
                 Updated = time.GetUtcNow(),
             };
             var stored = await CommitVersionAsync(next, current, stopping);
@@ -115,15 +114,22 @@ internal sealed partial class ContextGrain
 
     private async Task<StoredManifest> CommitVersionAsync(ContextManifest next, StoredManifest current, CancellationToken stopping)
     {
-        try
+        var previous = current;
+        for (var attempt = 1; ; attempt++)
         {
-            return await CommitAsync(next, current, stopping);
-        }
-        catch (ObjectConflictException)
-        {
-            // Another process was quicker, or the context was deleted.
-            var theirs = await RequireAsync(stopping);
-            throw OtherVersion(theirs.Manifest, current.Manifest.Version);
+            try
+            {
+                return await CommitAsync(next, previous, stopping);
+            }
+            catch (ObjectConflictException)
+            {
+                // Another process was quicker, or the context was deleted; or a process has only named more chunks of the version that grows.
+                previous = await RequireAsync(stopping);
+                if (attempt == MostCommitAttempts || !IsCurrent(current.Manifest))
+                {
+                    throw OtherVersion(previous.Manifest, current.Manifest.Version);
+                }
+            }
         }
     }
 

@@ -94,8 +94,7 @@ internal sealed partial class ContextGrain
 
             // Invariant 2: acknowledged means durable. Every chunk first, then the manifest.
             var writes = await Task.WhenAll(outcome.Writes);
-            var checksums = writes.ToDictionary(static write => write.Hash, static write => (string?)write.Checksum);
-            var stored = await CommitStoredAsync(accepted, ids, ManifestChunks(chain, checksums), stopping);
+            var stored = await CommitStoredAsync(accepted, ids, ManifestChunks(chain, writes), stopping);
             var created = new ContextCreated(
                 ManifestDescription.Of(stored.Manifest, lease.IsResident),
                 Existed: false,
@@ -149,7 +148,7 @@ internal sealed partial class ContextGrain
             State = ManifestStates.Accepted,
             Fingerprint = Model.Spec.Fingerprint,
             Shared = chunkTenant == ChunkIdentity.SharedTenant,
-            Chunks = new Dictionary<string, ManifestChunk[]> { [Model.Numerics] = ManifestChunks(chain, []) },
+            Chunks = new Dictionary<string, ManifestChunk[]> { [Model.Numerics] = ManifestChunks(chain) },
             TokenIds = ids,
             TokenizerDigest = Model.Spec.TokenizerDigest,
             Created = now,
@@ -176,10 +175,9 @@ internal sealed partial class ContextGrain
     {
         for (var attempt = 1; ; attempt++)
         {
-            var chunks = new Dictionary<string, ManifestChunk[]>(previous.Manifest.Chunks) { [Model.Numerics] = own };
             try
             {
-                return await CommitAsync(previous.Manifest with { State = ManifestStates.Stored, Chunks = chunks, Updated = time.GetUtcNow() }, previous, stopping);
+                return await CommitAsync(WithChunks(previous.Manifest, own), previous, stopping);
             }
             catch (ObjectConflictException) when (attempt < MostCommitAttempts)
             {
@@ -223,6 +221,14 @@ internal sealed partial class ContextGrain
     private GranaryException OtherIds() => new(
         ErrorCodes.ContextConflict, $"'{Key}' exists with other token ids.", "Choose another name, or delete the context first.");
 
-    private static ManifestChunk[] ManifestChunks(ChunkIdentity[] chain, Dictionary<string, string?> checksums) =>
-        [.. chain.Select(chunk => new ManifestChunk(chunk.Hash.ToString(), chunk.Count, ChunkStore.StoredBytes(chunk), checksums.GetValueOrDefault(chunk.Hash.ToString())))];
+    private static ManifestChunk[] ManifestChunks(ChunkIdentity[] chain, params ReadOnlySpan<PageWrite> writes)
+    {
+        var checksums = new Dictionary<string, string>(writes.Length);
+        foreach (var write in writes)
+        {
+            checksums[write.Hash] = write.Checksum;
+        }
+
+        return [.. chain.Select(chunk => new ManifestChunk(chunk.Hash.ToString(), chunk.Count, ChunkStore.StoredBytes(chunk), checksums.GetValueOrDefault(chunk.Hash.ToString())))];
+    }
 }

@@ -5,6 +5,7 @@ using Granary.Grains.Residency;
 using Granary.Grains.Transitions;
 using Granary.Inference.Pages;
 using Granary.Storage.Chunks;
+using Granary.Storage.Errors;
 using Granary.Storage.Manifests;
 
 namespace Granary.Grains.Contexts;
@@ -134,7 +135,7 @@ internal sealed partial class ContextGrain
                 stopping);
             Adopt(lease, chain, manifest);
             transition.HoldForCallers(filling);
-            _ = LogFailedRepairsAsync(outcome.Writes);
+            _ = EndWritesAsync(manifest, chain, outcome.Writes);
             return outcome;
         }
         catch
@@ -145,18 +146,54 @@ internal sealed partial class ContextGrain
         }
     }
 
-    // The answer does not wait for repairs: their pages are in memory, and a page that stays missing is computed again.
-    private async Task LogFailedRepairsAsync(List<Task<PageWrite>> writes)
+    // The answer does not wait for writes: their pages are in memory, and a page that stays missing is computed again.
+    private async Task EndWritesAsync(ContextManifest manifest, ChunkIdentity[] chain, List<Task<PageWrite>> writes)
     {
         try
         {
-            await Task.WhenAll(writes);
+            var written = await Task.WhenAll(writes);
+            if (written.Length == chain.Length && !(manifest.State == ManifestStates.Stored && manifest.Chunks.ContainsKey(Model.Numerics)))
+            {
+                await NameChunksAsync(manifest, ManifestChunks(chain, written), _stopping.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The activation ends; the next restore names them.
         }
         catch (Exception e) when (ErrorEdge.IsForeign(e))
         {
             Log.RepairFailed(logger, Id, e.Message);
         }
     }
+
+    // What was stored under a numerics id that the manifest does not name yet, or for a creation that was cut off: unnamed, the sweep would take it.
+    private async Task NameChunksAsync(ContextManifest manifest, ManifestChunk[] own, CancellationToken stopping)
+    {
+        await _growth.WaitAsync(stopping); // growth commits on what it has read
+        try
+        {
+            if (IsCurrent(manifest) && _create is not { IsRunning: true } && _stored is { } stored)
+            {
+                await CommitAsync(WithChunks(stored.Manifest, own), stored, stopping);
+            }
+        }
+        catch (ObjectConflictException)
+        {
+            // Another process commits just now: the next restore names them, if that one does not.
+        }
+        finally
+        {
+            _growth.Release();
+        }
+    }
+
+    private ContextManifest WithChunks(ContextManifest manifest, ManifestChunk[] own) => manifest with
+    {
+        State = ManifestStates.Stored,
+        Chunks = new Dictionary<string, ManifestChunk[]>(manifest.Chunks) { [Model.Numerics] = own },
+        Updated = time.GetUtcNow(),
+    };
 
     private async Task<PageGrant> ComputePrivatelyAsync(
         ChunkIdentity[] chain, long tailBytes, bool isPrivate, bool batch, string reason, CancellationToken cancellationToken)
