@@ -26,7 +26,7 @@ internal sealed class BarePrefill : IDisposable
     /// <param name="cancellationToken">Ends the wait for memory.</param>
     public static async Task<BarePrefill> OfAsync(LoadedModel model, int tokens, CancellationToken cancellationToken)
     {
-        var bytes = model.Layout.BytesPerToken * tokens;
+        var bytes = model.Layout.BytesOf(tokens);
         return new BarePrefill(model, await new KvBudget(bytes).AdmitAsync(bytes, batch: false, cancellationToken), tokens);
     }
 

@@ -45,7 +45,7 @@ internal sealed partial class ContextGrain
             RefuseOtherVersion(current.Manifest, ifVersion);
             int[] ids = [.. current.Manifest.TokenIds, .. added];
             TokenLimits.CheckWindow(ids.Length, Model);
-            CheckBudget(ids.Length);
+            TokenLimits.CheckBudget(Key, ids.Length, Model, registry.Budget);
             transition.Report(new ContextProgress(ContextStage.Accepted, 0, ids.Length));
             return await StoreVersionAsync(transition, current, ids, batch, stopping);
         }
@@ -60,7 +60,7 @@ internal sealed partial class ContextGrain
         SharedTransition<ContextProgress, ContextCreated> transition, StoredManifest current, int[] ids, bool batch, CancellationToken stopping)
     {
         var chain = await GetChainAsync(ids, current.Manifest.ChunkTenant, stopping);
-        using var reservation = await registry.Budget.AdmitAsync(Model.Loaded.Layout.BytesPerToken * ids.Length, batch, stopping);
+        using var reservation = await registry.Budget.AdmitAsync(Model.Loaded.Layout.BytesOf(ids.Length), batch, stopping);
         var lease = registry.Open(activation, reclaimFirst: batch);
         using var filling = lease.BeginFill();
         try

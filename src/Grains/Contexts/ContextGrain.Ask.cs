@@ -70,7 +70,7 @@ internal sealed partial class ContextGrain
             var manifest = (await RequireAsync(cancellationToken)).Manifest;
             RefuseOtherVersion(manifest, request.IfVersion);
             var newTokens = TokenLimits.NewTokens(manifest.TokenIds.Length, promptTokens, request.Options, Model);
-            var tailBytes = Model.Loaded.Layout.BytesPerToken * (promptTokens + newTokens);
+            var tailBytes = Model.Loaded.Layout.BytesOf(promptTokens + newTokens);
             try
             {
                 var grant = request.Plan == PlanChoice.Recompute
@@ -100,7 +100,7 @@ internal sealed partial class ContextGrain
         var context = await ReadAsync("context", request.Context);
         var prompt = await ReadAsync("prompt", request.Prompt);
         var newTokens = TokenLimits.NewTokens(context.Length, prompt.Length, request.Options, Model);
-        var tailBytes = Model.Loaded.Layout.BytesPerToken * (prompt.Length + newTokens);
+        var tailBytes = Model.Loaded.Layout.BytesOf(prompt.Length + newTokens);
         using var grant = await ComputePrivatelyAsync(
             await GetChainAsync(context, sharing.Value.ChunkTenantOf(ContextKey.TenantOf(Key)), cancellationToken), tailBytes, request.NoCache, request.Batch, "caches were not to be used", cancellationToken);
         var answering = new Answering(Model, Worker, registry, time)
@@ -139,7 +139,7 @@ internal sealed partial class ContextGrain
         TokenLimits.NewTokens(manifest.TokenIds.Length, longest - 1, new GenerationOptions { MaxNewTokens = 1 }, Model);
         var lastPageTokens = manifest.TokenIds.Length - ((manifest.TokenIds.Length - 1) / layout.PageSize * layout.PageSize); // computed once more, beside the page
         using var grant = await GrantAsync(
-            manifest, layout.BytesPerToken * (lastPageTokens + continuations.Sum(static ids => (long)ids.Length)), PlanChoice.Auto, batch: false, cancellationToken);
+            manifest, layout.BytesOf(lastPageTokens + continuations.Sum(static ids => (long)ids.Length)), PlanChoice.Auto, batch: false, cancellationToken);
         var tails = new List<KvTail>(continuations.Count);
         double[][] scores;
         try

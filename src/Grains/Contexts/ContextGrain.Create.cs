@@ -21,7 +21,7 @@ internal sealed partial class ContextGrain
     {
         _ = Id; // refuses a name that leaves its prefix
         var (ids, truncated) = TokenLimits.FitContext(await ReadAsync("context", request.Input), request, Model);
-        CheckBudget(ids.Length);
+        TokenLimits.CheckBudget(Key, ids.Length, Model, registry.Budget);
         if (request.TimeToLive <= TimeSpan.Zero)
         {
             throw new GranaryException(ErrorCodes.InvalidArgument, $"The time to live is {request.TimeToLive}.", "Give a positive duration.");
@@ -71,7 +71,7 @@ internal sealed partial class ContextGrain
             var chain = await ChainOfAsync(accepted.Manifest, stopping);
             transition.Report(new ContextProgress(ContextStage.Accepted, 0, ids.Length));
 
-            using var reservation = await registry.Budget.AdmitAsync(Model.Loaded.Layout.BytesPerToken * ids.Length, request.Batch, stopping);
+            using var reservation = await registry.Budget.AdmitAsync(Model.Loaded.Layout.BytesOf(ids.Length), request.Batch, stopping);
             var lease = registry.Open(activation, reclaimFirst: request.Batch);
             using var filling = lease.BeginFill();
             FillOutcome outcome;
@@ -195,18 +195,6 @@ internal sealed partial class ContextGrain
                     return previous;
                 }
             }
-        }
-    }
-
-    private void CheckBudget(int tokens)
-    {
-        var bytes = Model.Loaded.Layout.BytesPerToken * tokens;
-        if (bytes > registry.Budget.TotalBytes)
-        {
-            throw new GranaryException(
-                ErrorCodes.KvBudgetExceeded,
-                $"'{Key}' needs {bytes} bytes of KV, the budget is {registry.Budget.TotalBytes}.",
-                "Shorten the context, or raise Granary:Residency:BudgetBytes.");
         }
     }
 

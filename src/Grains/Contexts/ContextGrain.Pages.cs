@@ -18,7 +18,7 @@ internal sealed partial class ContextGrain
     // Nothing is held while bytes are waited for, and a restore starts only with its bytes in hand: two asks cannot wait for each other (invariant 10).
     private async Task<PageGrant> GrantAsync(ContextManifest manifest, long tailBytes, PlanChoice plan, bool batch, CancellationToken cancellationToken)
     {
-        var pageBytes = Model.Loaded.Layout.BytesPerToken * manifest.TokenIds.Length;
+        var pageBytes = Model.Loaded.Layout.BytesOf(manifest.TokenIds.Length);
         FillOutcome? joined = null;
         for (var attempt = 0; attempt < MostAdmissionAttempts; attempt++)
         {
@@ -198,7 +198,7 @@ internal sealed partial class ContextGrain
     private async Task<PageGrant> ComputePrivatelyAsync(
         ChunkIdentity[] chain, long tailBytes, bool isPrivate, bool batch, string reason, CancellationToken cancellationToken)
     {
-        var pageBytes = chain.Sum(chunk => Model.Loaded.Layout.BytesPerToken * chunk.Count);
+        var pageBytes = Model.Loaded.Layout.BytesOf(chain.Sum(static chunk => (long)chunk.Count));
         var both = await registry.Budget.AdmitAsync(pageBytes + tailBytes, batch, cancellationToken);
         try
         {

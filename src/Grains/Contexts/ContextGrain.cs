@@ -173,33 +173,8 @@ internal sealed partial class ContextGrain(
         }
     }
 
-    private async Task<ChunkIdentity[]> GetChainAsync(int[] ids, string chunkTenant, CancellationToken cancellationToken)
-    {
-        var salt = await tenants.GetSaltAsync(chunkTenant, cancellationToken);
-        return ChunkChain.Of(salt, Model.Spec.Fingerprint, Model.Numerics, ids, Model.Loaded.Layout.PageSize, chunkTenant, Model.Shape);
-    }
+    private async Task<ChunkIdentity[]> GetChainAsync(int[] ids, string chunkTenant, CancellationToken cancellationToken) =>
+        Model.ChainOf(await tenants.GetSaltAsync(chunkTenant, cancellationToken), chunkTenant, ids);
 
-    private async Task<int[]> ReadAsync(string what, TokenInput input)
-    {
-        if (input.TokenIds is { } ids)
-        {
-            TokenLimits.CheckIds(what, ids, Model);
-            return ids;
-        }
-
-        if (string.IsNullOrEmpty(input.Text))
-        {
-            throw new GranaryException(ErrorCodes.EmptyInput, $"The {what} is empty.", "Give text or token ids.");
-        }
-
-        if (input.Text.Length > RequestLimits.MostCharacters)
-        {
-            throw new GranaryException(
-                ErrorCodes.RequestTooLarge, $"The {what} has {input.Text.Length} characters, one request carries {RequestLimits.MostCharacters}.", "Give less text.");
-        }
-
-        var read = await Worker.TokenizeAsync(input.Text);
-        TokenLimits.CheckIds(what, read, Model);
-        return read;
-    }
+    private Task<int[]> ReadAsync(string what, TokenInput input) => TokenReader.ReadAsync(what, input, Model, Worker);
 }

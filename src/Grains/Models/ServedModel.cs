@@ -21,6 +21,13 @@ internal sealed record ServedModel(LoadedModel Loaded, ModelSpec Spec)
     /// <summary>Gets the shape of the model's chunks.</summary>
     public ChunkShape Shape { get; } = new(Loaded.Layout.Layers, Loaded.Layout.KvHeads, Loaded.Layout.HeadDim, Loaded.Layout.StoredDtype.Name());
 
+    /// <summary>Gets the chunks of a sequence's pages.</summary>
+    /// <param name="salt">Whose the chain is.</param>
+    /// <param name="chunkTenant">Under whose prefix the chunks lie.</param>
+    /// <param name="ids">The sequence; it is not changed afterwards.</param>
+    public ChunkIdentity[] ChainOf(ReadOnlySpan<byte> salt, string chunkTenant, int[] ids) =>
+        ChunkChain.Of(salt, Spec.Fingerprint, Numerics, ids, Loaded.Layout.PageSize, chunkTenant, Shape);
+
     /// <summary>Gets the contract's description of a spec.</summary>
     public static ModelDescription Describe(ModelSpec spec) => new()
     {

@@ -61,7 +61,7 @@ internal sealed partial class PrefixPlanner(ChunkProbe probe, KvRegistry registr
     {
         var loaded = model.Loaded;
         var tokens = Math.Min(ProbeTokens, Math.Min(loaded.Layout.PageSize, loaded.Config.Window));
-        using var reservation = registry.Budget.TryAdmit(loaded.Layout.BytesPerToken * tokens);
+        using var reservation = registry.Budget.TryAdmit(loaded.Layout.BytesOf(tokens));
         if (reservation is null)
         {
             return; // a load waits for nobody's memory: the first page that is computed tells

@@ -88,8 +88,8 @@ public sealed class CodecBenchmark
         }
 
         _contexts++;
-        var pageBytes = 2 * _plain.Layout.BytesPerToken * ids.Length;
-        var budget = new KvBudget(pageBytes + (_plain.Layout.BytesPerToken * longest)); // the run's own: a context at a time, and an answer
+        var pageBytes = 2 * _plain.Layout.BytesOf(ids.Length);
+        var budget = new KvBudget(pageBytes + _plain.Layout.BytesOf(longest)); // the run's own: a context at a time, and an answer
         using var reservation = await budget.AdmitAsync(pageBytes, batch: false, cancellationToken).ConfigureAwait(false);
         var (plain, coded) = (new List<KvPage>(), new List<KvPage>());
         try
@@ -140,7 +140,7 @@ public sealed class CodecBenchmark
     private async Task<int[]> AnswerAsync(LoadedModel model, List<KvPage> pages, int[] prompt, int start, KvBudget budget, CancellationToken cancellationToken)
     {
         var tokens = prompt.Length + _options.MaxNewTokens;
-        using var reservation = await budget.AdmitAsync(model.Layout.BytesPerToken * tokens, batch: false, cancellationToken).ConfigureAwait(false);
+        using var reservation = await budget.AdmitAsync(model.Layout.BytesOf(tokens), batch: false, cancellationToken).ConfigureAwait(false);
         using var tail = KvTail.Allocate(model.Layout, start, tokens, reservation);
         var work = new GenerationWork
         {
@@ -155,7 +155,7 @@ public sealed class CodecBenchmark
 
     private static async Task<double[][]> LogitsAsync(LoadedModel model, List<KvPage> pages, int[] given, int first, int start, KvBudget budget, CancellationToken cancellationToken)
     {
-        using var reservation = await budget.AdmitAsync(model.Layout.BytesPerToken * given.Length, batch: false, cancellationToken).ConfigureAwait(false);
+        using var reservation = await budget.AdmitAsync(model.Layout.BytesOf(given.Length), batch: false, cancellationToken).ConfigureAwait(false);
         using var tail = KvTail.Allocate(model.Layout, start, given.Length, reservation);
         return await model.LogitsAsync(pages, given, first, tail, cancellationToken).ConfigureAwait(false);
     }

@@ -28,7 +28,7 @@ internal sealed class SyntheticContext : IDisposable
     {
         var (layout, longest) = (model.Layout, lengths.Max());
         var tokens = (longest / layout.PageSize * (long)layout.PageSize) + lengths.Distinct().Sum(length => length % layout.PageSize);
-        var context = new SyntheticContext(model, longest, await ReserveAsync(tokens * layout.BytesPerToken, cancellationToken).ConfigureAwait(false));
+        var context = new SyntheticContext(model, longest, await ReserveAsync(layout.BytesOf(tokens), cancellationToken).ConfigureAwait(false));
         foreach (var length in lengths.Distinct().Where(length => length % layout.PageSize != 0))
         {
             context._partial[length] = context.Allocate(length / layout.PageSize * layout.PageSize, length, context._reservation)[0];

@@ -24,7 +24,7 @@ internal sealed class ForwardWork : EngineRequest<ForwardResult>
         (_model, _layout, _request) = (model, layout, request);
         _firstRow = request.Split ?? 0;
         _logits = new byte[Bounded("logits", (long)(request.TokenIds.Length - _firstRow) * model.Config.VocabularySize * layout.Dtype.Bytes())];
-        Bounded("KV with its padding", layout.BytesPerToken * ((long)request.TokenIds.Length + request.LeftPad)); // before it is allocated
+        Bounded("KV with its padding", layout.BytesOf((long)request.TokenIds.Length + request.LeftPad)); // before it is allocated
         Cache = new KvMemory(layout, request.TokenIds.Length + request.LeftPad, reservation: null);
         Cache.GetSpan().Clear(); // the padding is zeros
         Hold(Cache);

@@ -23,6 +23,16 @@ public sealed record KvLayout(int Layers, int KvHeads, int HeadDim, KvDtype Dtyp
     /// <summary>Gets the stored KV bytes of one token.</summary>
     public long StoredBytesPerToken => BytesPerToken / Dtype.Bytes() * StoredDtype.Bytes();
 
+    /// <summary>Gets how many KV bytes tokens have: what admission reserves, what a page allocates, and what sizes and estimates state.</summary>
+    /// <param name="tokens">Tokens; 0 or more.</param>
+    /// <returns>Bytes.</returns>
+    public long BytesOf(long tokens) => BytesPerToken * tokens;
+
+    /// <summary>Gets how many KV bytes tokens have in chunks, without headers.</summary>
+    /// <param name="tokens">Tokens; 0 or more.</param>
+    /// <returns>Bytes.</returns>
+    public long StoredBytesOf(long tokens) => StoredBytesPerToken * tokens;
+
     /// <summary>Gets the layout of a model.</summary>
     /// <param name="config">The model.</param>
     /// <param name="dtype">What its KV is held in.</param>

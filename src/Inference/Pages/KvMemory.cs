@@ -25,7 +25,7 @@ internal sealed unsafe class KvMemory : MemoryManager<byte>
         ArgumentOutOfRangeException.ThrowIfNegative(capacity);
         Layout = layout;
         Capacity = capacity;
-        Bytes = layout.BytesPerToken * capacity;
+        Bytes = layout.BytesOf(capacity);
         _held = reservation?.Take(Bytes);
         try
         {

@@ -34,7 +34,7 @@ public sealed class KvPage
     public Span<byte> Span => Data.GetSpan();
 
     /// <summary>Gets the size of the KV as a chunk has it.</summary>
-    public long StoredBytes => Layout.StoredBytesPerToken * Count;
+    public long StoredBytes => Layout.StoredBytesOf(Count);
 
     /// <summary>Gets where a chunk's KV is read to, before <see cref="Decode"/>: all of the memory, or the end of it.</summary>
     public Memory<byte> Incoming => Memory[(int)(Bytes - StoredBytes)..];

@@ -17,7 +17,7 @@ public static class KvSize
     {
         ArgumentNullException.ThrowIfNull(config);
         return sequenceLength >= 0 && sequenceLength <= config.Window
-            ? KvLayout.Of(config, dtype).BytesPerToken * sequenceLength
+            ? KvLayout.Of(config, dtype).BytesOf(sequenceLength)
             : throw new InferenceException(ErrorCode.InvalidArgument, $"The sequence length {sequenceLength} is not within the model's window of {config.Window} tokens.", $"Give 0 to {config.Window} tokens.");
     }
 }

@@ -83,7 +83,7 @@ public sealed class DatasetSourceTests
         Assert.Equal(2, source.Shards);
         var parts = ShardParts.Of(source, 0).ToList();
         Assert.True(parts.Count > 1);
-        Assert.All(parts, part => Assert.True(part.Items.Sum(ItemSize.Of) <= ShardParts.PartBytes));
+        Assert.All(parts, part => Assert.True(part.Items.Sum(ItemSize.Of) <= ItemBatches.BatchBytes));
         Assert.Equal([.. Enumerable.Range(0, parts.Count)], parts.Select(part => part.Part));
         Assert.Equal([.. Enumerable.Repeat(false, parts.Count - 1), true], parts.Select(part => part.Last));
         Assert.Equal(source.Items.Take(DatasetId.ShardItems), parts.SelectMany(part => part.Items));
