@@ -17,6 +17,13 @@ public interface IGranaryDataset
     /// <returns>Progress; the last element has <see cref="DatasetStatus.Ended"/>.</returns>
     IAsyncEnumerable<DatasetStatus> PrecomputeAsync(DatasetSource source, string model, string? modelFolder = null, CancellationToken cancellationToken = default);
 
+    /// <summary>Tells what precomputing would take, and changes nothing: pages that items share, or that the store has, are not counted twice, or not at all.</summary>
+    /// <param name="source">The items.</param>
+    /// <param name="model">The model id.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>Progress; the last element has all items.</returns>
+    IAsyncEnumerable<DatasetEstimate> EstimateAsync(DatasetSource source, string model, CancellationToken cancellationToken = default);
+
     /// <summary>Gets the last run's status.</summary>
     /// <param name="cancellationToken">Cancels the call.</param>
     /// <returns>The status.</returns>

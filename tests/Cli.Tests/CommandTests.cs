@@ -141,6 +141,29 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task Estimate_OneItemWouldFail_PrintsTheDocumentAndFails()
+    {
+        _granary.Failures = [new DatasetFailure("line 3", ErrorCodes.DatasetInvalid, "line 3: not JSON at byte 0.")];
+        var file = Path.Combine(_folder, "my set.jsonl");
+        await File.WriteAllTextAsync(file, """{"id":"a","context":"Corn."}""");
+        Assert.Equal(1, await RunAsync("dataset", "estimate", file, "--model", _model, "--json"));
+        Assert.Equal(
+            """{"dataset":"my-set","model":"tiny","items":2,"failed":1,"tokens":600,"pages":4,"distinctPages":3,"storedPages":1,"prefillTokens":300,"storeBytes":1000,"residentBytes":2000,"seconds":0.5,"exact":true}""" + "\n",
+            Output);
+        Assert.Contains("1 of 2 items would fail: line 3", Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Estimate_ForPeople_SaysWhatIsToBeDone()
+    {
+        var file = Path.Combine(_folder, "set.jsonl");
+        await File.WriteAllTextAsync(file, """{"id":"a","context":"Corn."}""");
+        Assert.Equal(0, await RunAsync("dataset", "estimate", file, "--model", _model));
+        Assert.Contains("300 tokens, about 0.5 s on one silo", Output, StringComparison.Ordinal);
+        Assert.Contains("3 distinct, 1 of them stored", Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task DatasetAsk_WritesALineAQuestion_AndReplacesTheFile()
     {
         var output = Path.Combine(_folder, "answers.jsonl");

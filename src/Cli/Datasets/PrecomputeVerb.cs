@@ -1,29 +1,24 @@
 using System.CommandLine;
-using System.Text;
 using Granary.Cli.Arguments;
 using Granary.Cli.Documents;
-using Granary.Cli.Errors;
 using Granary.Cli.Terminals;
 using Granary.Client;
 using Granary.Client.Datasets;
 using Granary.Datasets;
 using Granary.Errors;
-using Granary.Naming;
 
 namespace Granary.Cli.Datasets;
 
 /// <summary><c>granary dataset precompute</c>.</summary>
 internal static class PrecomputeVerb
 {
-    private const int LongestName = 64; // leaves as much for the items' ids
-
     /// <summary>Makes the verb.</summary>
     /// <param name="verbs">Makes verbs.</param>
     /// <returns>The command.</returns>
     public static Command Create(VerbHost verbs)
     {
-        var file = new Argument<string>("FILE") { Description = "JSON Lines, or SQuAD's JSON." };
-        var name = new Option<string?>("--name") { Description = "The data set's name. Default: the file's, other characters as -." };
+        var file = DatasetVerbs.File();
+        var name = DatasetVerbs.NameOption();
         var stream = new Option<bool>("--stream") { Description = "With --json, progress events before the result." };
         var model = new ModelFlags();
         var command = verbs.Verb("precompute", "Computes and stores the KV cache of every context of a data set.", RunAsync, file, name, stream);
@@ -33,7 +28,7 @@ internal static class PrecomputeVerb
         async Task<int> RunAsync(Invocation invocation, CancellationToken cancellationToken)
         {
             var path = invocation.Arguments.GetRequiredValue(file);
-            var dataset = Names.Check("data set", invocation.Arguments.GetValue(name) ?? NameOf(path));
+            var dataset = DatasetVerbs.NameOf(path, invocation.Arguments.GetValue(name));
             var reference = model.Read(invocation.Arguments, invocation.Settings);
             var source = DatasetSource.Read(path);
             await using var session = await invocation.OpenAsync(reference, cancellationToken);
@@ -54,7 +49,8 @@ internal static class PrecomputeVerb
                 cancellationToken);
             invocation.WriteResult(DatasetDocument.Of(status), terminal => StatusVerb.Show(terminal, status));
             invocation.NoteUnless(status.Exact);
-            return status.Failed == 0 ? 0 : ReportFailures(invocation, status);
+            return status.Failed == 0 ? 0 : FailedItems.Report(
+                invocation, $"{status.Failed} of {status.Items} items failed", status.Failures, "Put them right and run the same command again; what is stored stays.");
         }
     }
 
@@ -85,29 +81,4 @@ internal static class PrecomputeVerb
                 return (status.Done + status.Failed + status.Skipped, status.Items, status);
             },
             () => new GranaryException(ErrorCodes.Unavailable, $"Precomputing '{dataset.Id}' ended without a status.", "Run it again: it goes on where it stopped."));
-
-    private static int ReportFailures(Invocation invocation, DatasetStatus status)
-    {
-        var message = $"{status.Failed} of {status.Items} items failed: {string.Join(" ", status.Failures.Select(failure => Told(failure)))}";
-        ErrorEdge.Write(
-            new ErrorFields(ErrorCodes.DatasetInvalid, message, "Put them right and run the same command again; what is stored stays."),
-            invocation.Terminal,
-            invocation.Json);
-        return ErrorCodes.ExitCodeOf(ErrorCodes.DatasetInvalid);
-    }
-
-    // A line's failure begins with its place already; a grain's names no item.
-    private static string Told(DatasetFailure failure) =>
-        failure.Message.Contains(failure.Item, StringComparison.Ordinal) ? failure.Message : $"{failure.Item}: {failure.Message}";
-
-    private static string NameOf(string path)
-    {
-        var name = new StringBuilder();
-        foreach (var rune in Path.GetFileNameWithoutExtension(path).EnumerateRunes().Take(LongestName))
-        {
-            name.Append(rune.IsAscii && (Rune.IsLetterOrDigit(rune) || rune.Value is '.' or '_' or '-') ? (char)rune.Value : '-');
-        }
-
-        return name.ToString().TrimStart('.');
-    }
 }

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
 using Granary.Client.Calls;
+using Granary.Contexts;
 using Granary.Datasets;
+using Granary.Errors;
 using Granary.Naming;
 
 namespace Granary.Client.Datasets;
@@ -18,6 +20,13 @@ internal sealed class GranaryDataset(IGrainFactory grains, GrainCalls calls, Dat
     {
         Names.CheckModel(model);
         return RunAsync(source, model, modelFolder, cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<DatasetEstimate> EstimateAsync(DatasetSource source, string model, CancellationToken cancellationToken)
+    {
+        Names.CheckModel(model);
+        return EstimateOnceAsync(source, model, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -45,6 +54,47 @@ internal sealed class GranaryDataset(IGrainFactory grains, GrainCalls calls, Dat
         await foreach (var status in GrainCalls.StreamAsync(token => _grain.PrecomputeAsync(request, token), cancellationToken).ConfigureAwait(false))
         {
             yield return status;
+        }
+    }
+
+    private async IAsyncEnumerable<DatasetEstimate> EstimateOnceAsync(DatasetSource source, string model, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var sum = new EstimateSum(source);
+        foreach (var batch in ItemBatches.Of(source.Items.Where(item => CanBeNamed(item, sum)), ItemSize.OfContext))
+        {
+            // Each batch is placed by itself: one that a silo took down with it is asked for again.
+            var estimates = await calls.ReadAsync(() => EstimateBatchAsync(batch, model, cancellationToken), cancellationToken).ConfigureAwait(false);
+            foreach (var (item, estimate) in batch.Zip(estimates))
+            {
+                sum.Add(item.Id, estimate);
+                yield return sum.Total;
+            }
+        }
+
+        yield return sum.Total; // where no item was left to ask about
+    }
+
+    private async Task<List<ContextEstimate>> EstimateBatchAsync(DatasetItem[] batch, string model, CancellationToken cancellationToken)
+    {
+        var grain = grains.GetGrain<IEstimateGrain>($"{id.Tenant}/{model}/~{Guid.NewGuid():N}");
+        var request = new EstimateRequest(Array.ConvertAll(batch, static item => TokenInput.OfText(item.Context)));
+        var estimates = await grain.EstimateAsync(request, cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
+        return estimates.Count == batch.Length
+            ? estimates
+            : throw new GranaryException(ErrorCodes.Internal, $"{estimates.Count} of {batch.Length} contexts were estimated.", "Run it again, and report it.");
+    }
+
+    private bool CanBeNamed(DatasetItem item, EstimateSum sum)
+    {
+        try
+        {
+            Names.OfDatasetItem(id.Name, item.Id);
+            return true;
+        }
+        catch (GranaryException e)
+        {
+            sum.Fail(new DatasetFailure(item.Id, e.Code, e.Message));
+            return false;
         }
     }
 

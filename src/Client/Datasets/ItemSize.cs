@@ -6,6 +6,11 @@ namespace Granary.Client.Datasets;
 /// <summary>How much text an item carries.</summary>
 internal static class ItemSize
 {
+    /// <summary>Gets the text of the item's context.</summary>
+    /// <param name="item">The item.</param>
+    /// <returns>UTF-8 bytes.</returns>
+    public static long OfContext(DatasetItem item) => Bytes(item.Context);
+
     /// <summary>Gets the item's text.</summary>
     /// <param name="item">The item.</param>
     /// <returns>UTF-8 bytes of all its strings.</returns>

@@ -81,6 +81,7 @@ public static class GranaryGrainsExtensions
             silo.Configure<GrainTypeOptions>(static options =>
             {
                 options.Classes.Remove(typeof(ContextGrain));
+                options.Classes.Remove(typeof(EstimateGrain));
                 options.Classes.Remove(typeof(ModelWorkerGrain));
             });
         }

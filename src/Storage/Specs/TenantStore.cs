@@ -40,7 +40,7 @@ public sealed class TenantStore(IObjectStore store)
     /// <param name="cancellationToken">Cancels.</param>
     /// <returns>32 bytes; <see langword="null"/> where the store does not know the tenant.</returns>
     /// <exception cref="StorageException"><c>ManifestInvalid</c>: the record cannot be trusted.</exception>
-    internal Task<byte[]?> FindSaltAsync(string tenant, CancellationToken cancellationToken)
+    public Task<byte[]?> FindSaltAsync(string tenant, CancellationToken cancellationToken)
     {
         ObjectKey.CheckName("tenant", tenant);
         return FindAsync(tenant, cancellationToken);

@@ -72,6 +72,7 @@ public sealed class InexactTests : IDisposable
         await using var silo = await UnsteadySession.OpenAsync(_place, always: false);
         const string Note = "inexact: the self-test failed where this was computed";
         var file = _place.Write("two.jsonl", string.Join('\n', File.ReadLines(Repository.GetPath("datasets/ledgers.jsonl")).Take(2)));
+        await AssertSaidAsync("inexact: the self-test failed where this would be computed", ["dataset", "estimate", file, "--model", Workplace.SampleModel], silo);
         await AssertSaidAsync(Note, ["dataset", "precompute", file, "--model", Workplace.SampleModel], silo);
         await AssertSaidAsync(Note, ["dataset", "status", "two"], silo);
         await AssertSaidAsync(Note, ["dataset", "ask", "two", "--out", _place.Path("answers.jsonl"), "--max-new-tokens", "1"], silo);

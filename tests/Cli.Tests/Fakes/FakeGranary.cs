@@ -185,6 +185,26 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
         public IAsyncEnumerable<DatasetStatus> PrecomputeAsync(DatasetSource source, string model, string? modelFolder, CancellationToken cancellationToken) =>
             new[] { Status with { Ended = false }, Status }.ToAsyncEnumerable();
 
+        public IAsyncEnumerable<DatasetEstimate> EstimateAsync(DatasetSource source, string model, CancellationToken cancellationToken)
+        {
+            var all = new DatasetEstimate
+            {
+                Items = 2,
+                Done = 2,
+                Failed = granary.Failures.Length,
+                Failures = granary.Failures,
+                Tokens = 600,
+                Pages = 4,
+                DistinctPages = 3,
+                StoredPages = 1,
+                PrefillTokens = 300,
+                StoreBytes = 1_000,
+                ResidentBytes = 2_000,
+                Seconds = 0.5,
+            };
+            return new[] { all with { Done = 1, Failed = 0, Failures = [] }, all }.ToAsyncEnumerable();
+        }
+
         public Task<DatasetStatus> GetStatusAsync(CancellationToken cancellationToken) =>
             id.Name == "none" ? throw new GranaryException(ErrorCodes.DatasetNotFound, "no 'none'", "precompute it") : Task.FromResult(Status);
 

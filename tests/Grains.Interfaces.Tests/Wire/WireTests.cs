@@ -50,6 +50,16 @@ public sealed class WireTests
         Assert.Equal("!", put.Items[0].Questions[0].Answers[0]);
     }
 
+    [Fact]
+    public void Estimate_AcrossAGrainCall_KeepsItsPagesAndItsFault()
+    {
+        Assert.Equal("text", RoundTrip(new EstimateRequest([TokenInput.OfText("text")])).Contexts[0].Text);
+        var page = new PageEstimate("h", 1, 2, 3, true, null);
+        Assert.Equal(page, RoundTrip(new ContextEstimate(5, [page], true)).Pages[0]);
+        var failed = RoundTrip(new ContextEstimate(0, [], false, ErrorCodes.EmptyInput, "empty"));
+        Assert.Equal((ErrorCodes.EmptyInput, "empty", false), (failed.Code, failed.Message, failed.Exact));
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

@@ -1,0 +1,130 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Granary.Testing;
+
+namespace Granary.Cli.Tests.EndToEnd;
+
+/// <summary>Sizes before work: an estimate says what precomputing then does, and does nothing itself.</summary>
+public sealed class EstimateTests : IAsyncDisposable
+{
+    private static readonly string Ledgers = Repository.GetPath("datasets/ledgers.jsonl");
+    private static readonly string Prefix = string.Concat(Enumerable.Range(0, 40).Select(number => $"The granary of Aldwick holds {number} sacks of corn. ")); // more than a page of 256 tokens
+
+    private readonly SharedSilo _silo = new();
+
+    public ValueTask DisposeAsync() => _silo.DisposeAsync();
+
+    [Fact]
+    public async Task Estimate_BeforeAndAfterPrecompute_IsWhatItWritesToTheByte()
+    {
+        var before = await EstimateAsync(Ledgers);
+        Assert.Equal(
+            ["dataset", "model", "items", "failed", "tokens", "pages", "distinctPages", "storedPages", "prefillTokens", "storeBytes", "residentBytes", "seconds", "exact"],
+            before.AsObject().Select(field => field.Key));
+        Assert.Equal(("ledgers", "ledger-4m", 24, 0, true), ((string?)before["dataset"], (string?)before["model"], (int?)before["items"], (int?)before["failed"], (bool?)before["exact"]));
+        Assert.Equal((0L, 0L), (Number(before, "storedPages"), ChunkBytes()));
+        Assert.InRange((double?)before["seconds"] ?? -1, 1e-3, 600);
+        Assert.All(Workplace.Objects(_silo.Place.Store), static key => Assert.StartsWith("models/", key, StringComparison.Ordinal)); // which a silo that serves the model enters
+
+        var computed = (await RunAsync("dataset", "precompute", Ledgers)).Succeeded().Result;
+        Assert.Equal((Number(computed, "prefilledTokens"), ChunkBytes()), (Number(before, "prefillTokens"), Number(before, "storeBytes")));
+        var objects = Workplace.Objects(_silo.Place.Store);
+
+        var after = await EstimateAsync(Ledgers);
+        Assert.Equal((0L, 0L, 0.0), (Number(after, "prefillTokens"), Number(after, "storeBytes"), (double?)after["seconds"]));
+        Assert.Equal(Number(after, "distinctPages"), Number(after, "storedPages"));
+        foreach (var same in new[] { "tokens", "pages", "distinctPages", "residentBytes" })
+        {
+            Assert.Equal(Number(before, same), Number(after, same));
+        }
+
+        Assert.Equal(objects, Workplace.Objects(_silo.Place.Store));
+    }
+
+    [Fact]
+    public async Task Estimate_ItemsThatShareAPrefix_CountItsPagesOnce()
+    {
+        var first = Items("first.jsonl", ("a", Prefix + "Clara is the mayor."));
+        var both = Items("both.jsonl", ("a", Prefix + "Clara is the mayor."), ("b", Prefix + "Hugo is the miller."));
+        var estimate = await EstimateAsync(both);
+        var alone = await EstimateAsync(first);
+        Assert.True(Number(estimate, "distinctPages") < Number(estimate, "pages"));
+        Assert.True(Number(estimate, "prefillTokens") < Number(estimate, "tokens"));
+
+        (await RunAsync("dataset", "precompute", first)).Succeeded();
+        var rest = await EstimateAsync(both);
+
+        Assert.Equal(Number(alone, "distinctPages"), Number(rest, "storedPages"));
+        Assert.Equal(Number(estimate, "storeBytes") - Number(alone, "storeBytes"), Number(rest, "storeBytes"));
+        (await RunAsync("dataset", "precompute", both, "--name", "both")).Succeeded();
+        Assert.Equal(Number(estimate, "storeBytes"), ChunkBytes());
+    }
+
+    [Fact]
+    public async Task Estimate_OfOneContext_HoldsWhatSizeSays()
+    {
+        var estimate = await EstimateAsync(Items("one.jsonl", ("a", Prefix)));
+        var size = (await _silo.RunAsync("size", Workplace.SampleModel, "--sequence-length", $"{Number(estimate, "tokens")}", "--examples", "1")).Succeeded().Result;
+
+        Assert.Equal(Number(size[0]!, "bytesPerExample"), Number(estimate, "residentBytes"));
+        Assert.InRange(Number(estimate, "storeBytes") / (double)Number(estimate, "residentBytes"), 1, 1.02); // and headers, and token ids
+    }
+
+    [Fact]
+    public async Task Estimate_ItemsThatWouldFail_AreToldAndTheOthersCount()
+    {
+        var file = Items("bad.jsonl", ("long", string.Concat(Enumerable.Repeat(Prefix, 20))), ("", Prefix), ("good", Prefix), (new string('x', 128), Prefix));
+        File.AppendAllText(file, "no json\n");
+
+        var run = await RunAsync("dataset", "estimate", file);
+
+        Assert.Equal((1, "DatasetInvalid"), (run.ExitCode, run.Error.Code));
+        Assert.Equal((5L, 3L), (Number(run.Result, "items"), Number(run.Result, "failed")));
+        Assert.Contains("long", run.Error.Message, StringComparison.Ordinal);
+        Assert.Contains("line 5", run.Error.Message, StringComparison.Ordinal);
+        var computed = await RunAsync("dataset", "precompute", file);
+        Assert.Equal(Number(computed.Result, "failed"), Number(run.Result, "failed"));
+        Assert.Equal((Number(computed.Result, "prefilledTokens"), ChunkBytes()), (Number(run.Result, "prefillTokens"), Number(run.Result, "storeBytes")));
+    }
+
+    [Fact]
+    public async Task Estimate_Stream_TellsEachContext()
+    {
+        var lines = (await RunAsync("dataset", "estimate", Ledgers, "--stream")).Succeeded().Output.TrimEnd('\n').Split('\n');
+        Assert.Equal(24, lines.Length);
+        Assert.Equal("""{"event":"progress","dataset":"ledgers","items":24,"done":1,"failed":0}""", lines[0]);
+    }
+
+    [Fact]
+    public async Task Estimate_BadInput_IsRefusedAsPrecomputeRefusesIt()
+    {
+        (await RunAsync("dataset", "estimate", _silo.Place.Path("none.jsonl"))).Refused(3, "FileNotFound", "none.jsonl");
+        (await RunAsync("dataset", "estimate", _silo.Place.Write("empty.jsonl", "\n"))).Refused(2, "EmptyInput", "empty.jsonl");
+        (await _silo.RunAsync("dataset", "estimate", Ledgers, "--model", "nobody")).Refused(3, "ModelNotFound", "nobody");
+        (await RunAsync("dataset", "estimate", Ledgers, "--name", ".hidden")).Refused(2, "InvalidName", ".hidden");
+        (await RunAsync("dataset", "estimate", Ledgers, "--tenant", "shared")).Refused(2, "InvalidName", "shared");
+    }
+
+    private static long Number(JsonNode document, string field) => (long?)document[field] ?? throw new InvalidOperationException($"No {field}: {document.ToJsonString()}");
+
+    private string Items(string name, params ReadOnlySpan<(string Id, string Context)> items)
+    {
+        var lines = new List<string>();
+        foreach (var (id, context) in items)
+        {
+            lines.Add(JsonSerializer.Serialize(new { id, context }) + "\n");
+        }
+
+        return _silo.Place.Write(name, string.Concat(lines));
+    }
+
+    private long ChunkBytes()
+    {
+        var folder = Path.Combine(_silo.Place.Store, "chunks");
+        return Directory.Exists(folder) ? new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(static file => file.Length) : 0;
+    }
+
+    private async Task<JsonNode> EstimateAsync(string file) => (await RunAsync("dataset", "estimate", file)).Succeeded().Result;
+
+    private Task<CommandRun> RunAsync(params string[] arguments) => _silo.RunAsync([.. arguments, "--model", Workplace.SampleModel]);
+}
