@@ -31,7 +31,7 @@ internal static class ScoreVerb
             var scores = await named.Context.ScoreAsync(request, cancellationToken);
             foreach (var score in scores)
             {
-                invocation.WriteResult(new ScoreDocument(score.TokenIds, score.LogProbabilities, score.Sum, score.Numerics, score.Exact), terminal => Print(score, terminal));
+                invocation.WriteResult(new ScoreDocument(score.TokenIds, score.LogProbabilities, score.Sum, score.Numerics, score.Exact, score.VersionAgeSeconds), terminal => Print(score, terminal));
             }
 
             invocation.NoteUnless(scores.All(static score => score.Exact));

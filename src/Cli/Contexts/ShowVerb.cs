@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Granary.Cli.Arguments;
 using Granary.Cli.Documents;
 using Granary.Cli.Terminals;
@@ -40,6 +41,11 @@ internal static class ShowVerb
         if (context.Labels.Count > 0)
         {
             terminal.Out.WriteLine($"labels    {string.Join(", ", context.Labels.Select(label => $"{label.Key}={label.Value}"))}");
+        }
+
+        if (context.VersionAgeSeconds is { } age)
+        {
+            terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"as of     {age:0.0} s ago: the store does not answer"));
         }
 
         if (context.Parent is { } parent)

@@ -83,4 +83,10 @@ internal sealed record TokenEvent(
 }
 
 /// <summary>The continuation's log-probabilities.</summary>
-internal sealed record ScoreDocument(int[] TokenIds, double[] LogProbabilities, double Sum, string Numerics, bool Exact);
+internal sealed record ScoreDocument(
+    int[] TokenIds,
+    double[] LogProbabilities,
+    double Sum,
+    string Numerics,
+    bool Exact,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? VersionAgeSeconds);

@@ -16,7 +16,8 @@ internal record ContextDocument(
     DateTimeOffset Created,
     DateTimeOffset? Expires,
     IReadOnlyDictionary<string, string> Labels,
-    string? Parent)
+    string? Parent,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? VersionAgeSeconds)
 {
     /// <summary>Makes the document of a context.</summary>
     /// <param name="context">The context.</param>
@@ -33,7 +34,8 @@ internal record ContextDocument(
         context.Created,
         context.Expires,
         context.Labels,
-        context.Parent);
+        context.Parent,
+        context.VersionAgeSeconds);
 }
 
 /// <summary>What <c>context create</c> prints: the context, and the work that it took.</summary>

@@ -55,4 +55,8 @@ public sealed record ContextDescription
     /// <summary>Gets how many leading ids were cut off at creation; 0 where none were.</summary>
     [Id(12)]
     public int TruncatedTokens { get; init; }
+
+    /// <summary>Gets how long ago the version was checked, where the store did not answer; otherwise <see langword="null"/>, and less than a second.</summary>
+    [Id(13)]
+    public double? VersionAgeSeconds { get; init; }
 }

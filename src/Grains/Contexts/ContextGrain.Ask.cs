@@ -134,6 +134,7 @@ internal sealed partial class ContextGrain
         }
 
         var manifest = (await RequireAsync(cancellationToken)).Manifest;
+        var uncheckedFor = _uncheckedFor;
         var layout = Model.Loaded.Layout;
         var longest = continuations.Max(static ids => ids.Length);
         TokenLimits.NewTokens(manifest.TokenIds.Length, longest - 1, new GenerationOptions { MaxNewTokens = 1 }, Model);
@@ -161,7 +162,7 @@ internal sealed partial class ContextGrain
 
         foreach (var (ids, logProbabilities) in continuations.Zip(scores))
         {
-            yield return new ScoreResult(ids, logProbabilities, logProbabilities.Sum(), Model.Numerics, Model.IsExact);
+            yield return new ScoreResult(ids, logProbabilities, logProbabilities.Sum(), Model.Numerics, Model.IsExact, uncheckedFor?.TotalSeconds);
         }
     }
 

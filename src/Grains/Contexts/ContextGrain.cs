@@ -87,7 +87,7 @@ internal sealed partial class ContextGrain(
     private async Task<ContextDescription> DescribeAsync()
     {
         var stored = await RequireAsync(CancellationToken.None);
-        return ManifestDescription.Of(stored.Manifest, _lease is { IsResident: true });
+        return ManifestDescription.Of(stored.Manifest, _lease is { IsResident: true }) with { VersionAgeSeconds = _uncheckedFor?.TotalSeconds };
     }
 
     private async Task<bool> DeleteOnceAsync()

@@ -127,6 +127,8 @@ internal sealed partial class PageSearch : IAsyncDisposable
     }
 
     // A creation has to know what is stored in any case.
+    private bool MustKnow => _request.Persist && !_request.ExpectStored;
+
     private bool Loads(int index) => IsSure || _request.Persist ? _plan.Loads(index) : _plan.Looks(index);
 
     private KvPage Allocate(ChunkIdentity chunk) => KvPage.Allocate(_request.Model.Loaded.Layout, chunk.Start, chunk.Count, _request.Reservation);
@@ -145,7 +147,9 @@ internal sealed partial class PageSearch : IAsyncDisposable
         _reads++;
         try
         {
-            var read = await _chunks.ReadAsync(chunk, _request.Checksums.GetValueOrDefault(chunk.Hash.ToString()), page, _stopping.Token);
+            using var patience = new CancellationTokenSource(MustKnow ? Timeout.InfiniteTimeSpan : _plan.PatienceFor(index), _time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, _stopping.Token);
+            var read = await _chunks.ReadAsync(chunk, _request.Checksums.GetValueOrDefault(chunk.Hash.ToString()), page, either.Token);
             if (read.Fault is not { } fault)
             {
                 var ended = _time.GetTimestamp();
@@ -164,9 +168,14 @@ internal sealed partial class PageSearch : IAsyncDisposable
             _looksInStore &= fault != ChunkFault.Absent || _request.ExpectStored;
             return (PageSource.Nowhere, read.Version);
         }
-        catch (StorageException e) when (_request.ExpectStored || !_request.Persist)
+        catch (Exception e) when (!MustKnow && (e is StorageException || (e is OperationCanceledException && !_stopping.IsCancellationRequested)))
         {
-            // The store does not answer: what it holds can be computed (invariant 3), and need not be written again.
+            // The store does not answer, or not in time: what it holds can be computed (invariant 3), and need not be written again.
+            if (e is OperationCanceledException && !_isStoreSilent)
+            {
+                _plan.Abandoned(index, isFirst, _time.GetElapsedTime(started));
+            }
+
             Log.Refused(_logger, chunk.Start, e.Message, chunk.Hash.ToString());
             NoteSilence();
             return (PageSource.Unread, null);

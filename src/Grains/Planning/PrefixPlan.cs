@@ -17,6 +17,11 @@ internal sealed class PrefixPlan(IReadOnlyList<PlannedPage> pages, PlanChoice ch
     private const double Sticky = 1.2;
     private const double MostForALook = 0.02;
 
+    // A read that takes so much longer than expected, while others go on beside it, is no read any more: the store does not answer.
+    private const int ReadsBeside = 4;
+    private const double MostSlowdown = 4;
+    private static readonly TimeSpan LeastPatience = TimeSpan.FromSeconds(2);
+
     private (double Load, double Compute)? _expected;
     private bool _reads;
     private bool _lookingCostsTooMuch;
@@ -60,6 +65,20 @@ internal sealed class PrefixPlan(IReadOnlyList<PlannedPage> pages, PlanChoice ch
         return !_lookingCostsTooMuch && Loads(page);
     }
 
+    /// <summary>Gets how long a page's read is waited for; what it takes longer, its computation would have taken less.</summary>
+    /// <param name="page">Its place in the chain.</param>
+    /// <returns>A time; <see cref="Timeout.InfiniteTimeSpan"/> where loading was chosen, and so as long as the store's own bounds.</returns>
+    public TimeSpan PatienceFor(int page)
+    {
+        if (choice == PlanChoice.Load)
+        {
+            return Timeout.InfiniteTimeSpan;
+        }
+
+        var most = TimeSpan.FromSeconds(MostSlowdown * store.Expect(ReadsBeside * pages[page].Bytes, waits: true));
+        return most > LeastPatience ? most : LeastPatience;
+    }
+
     /// <summary>Learns how long a page took to load.</summary>
     /// <param name="page">Its place in the chain.</param>
     /// <param name="waits">Whether nothing else was being read when that began.</param>
@@ -69,6 +88,12 @@ internal sealed class PrefixPlan(IReadOnlyList<PlannedPage> pages, PlanChoice ch
         _loadSeconds += took.TotalSeconds;
         store.Observe(pages[page].Bytes, waits, took);
     }
+
+    /// <summary>Learns that a page's read was given up: the store is at least so slow.</summary>
+    /// <param name="page">Its place in the chain.</param>
+    /// <param name="waits">Whether nothing else was being read when that began.</param>
+    /// <param name="took">How long it was waited for.</param>
+    public void Abandoned(int page, bool waits, TimeSpan took) => store.Observe(pages[page].Bytes, waits, took);
 
     /// <summary>Learns how long a page took to compute.</summary>
     /// <param name="page">Its place in the chain.</param>

@@ -82,6 +82,24 @@ public sealed class PrefixPlanTests
         Assert.True(plan.Loads(4));
     }
 
+    [Theory]
+    [InlineData(0.001, 0.001, 2)] // the least
+    [InlineData(0.2, 1, 16.8)]    // four pages side by side, four times as slow as they were
+    public void PatienceFor_StoreOfASpeed_IsAMultipleOfWhatIsExpected(double wait, double secondsPerMegabyte, double seconds)
+    {
+        Know(wait, secondsPerMegabyte, secondsPerGiga: 0.01);
+        Assert.Equal(seconds, Plan().PatienceFor(0).TotalSeconds, 6);
+        Assert.Equal(Timeout.InfiniteTimeSpan, new PrefixPlan(Pages, PlanChoice.Load, _store, _pace).PatienceFor(0));
+    }
+
+    [Fact]
+    public void Abandoned_ARead_TeachesThatTheStoreIsSlow()
+    {
+        Know(wait: 0.001, secondsPerMegabyte: 0.01, secondsPerGiga: 0.01);
+        Plan().Abandoned(0, waits: true, TimeSpan.FromSeconds(2));
+        Assert.True(_store.Expect(1_000_000, waits: true) > 0.011);
+    }
+
     [Fact]
     public void Loads_LoadingWasAskedFor_DoesWhateverItTakes()
     {
