@@ -283,7 +283,7 @@ public sealed class CommandTests : IDisposable
     public async Task StoreUsage_Json_IsADryRunOfEverything()
     {
         Assert.Equal(0, await RunAsync("store", "usage", "--json"));
-        Assert.Equal("""{"contexts":1,"expired":2,"tombstones":3,"chunks":4,"chunkBytes":50,"unreferencedChunks":2,"unreferencedBytes":20,"unreadable":[]}""" + "\n", Output);
+        Assert.Equal("""{"contexts":1,"expired":2,"tombstones":3,"chunks":4,"chunkBytes":50,"unreferencedChunks":2,"unreferencedBytes":20,"unreadable":[],"tokenBlobs":3,"tokenBlobBytes":30,"unreferencedTokenBlobs":2,"unreferencedTokenBlobBytes":16}""" + "\n", Output);
         Assert.Equal(new StoreSweepRequest(true, TimeSpan.Zero), _granary.Swept);
     }
 
@@ -291,7 +291,7 @@ public sealed class CommandTests : IDisposable
     public async Task StoreGc_Json_IsItsDocument()
     {
         Assert.Equal(0, await RunAsync("store", "gc", "--dry-run", "--grace", "2h", "--deletes-per-second=7", "--json"));
-        Assert.Equal("""{"dryRun":true,"contexts":1,"expired":2,"tombstones":3,"chunks":4,"chunkBytes":50,"deletedChunks":1,"deletedBytes":10,"unreadable":[]}""" + "\n", Output);
+        Assert.Equal("""{"dryRun":true,"contexts":1,"expired":2,"tombstones":3,"chunks":4,"chunkBytes":50,"deletedChunks":1,"deletedBytes":10,"unreadable":[],"tokenBlobs":3,"tokenBlobBytes":30,"deletedTokenBlobs":1,"deletedTokenBlobBytes":8}""" + "\n", Output);
         Assert.Equal(new StoreSweepRequest(true, TimeSpan.FromHours(2), 7), _granary.Swept);
     }
 

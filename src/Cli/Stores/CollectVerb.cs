@@ -18,12 +18,12 @@ internal static class CollectVerb
         var dryRun = new Option<bool>("--dry-run") { Description = "Change nothing; tell what would go." };
         var grace = new Option<string>("--grace")
         {
-            Description = "How old a chunk that no context names, or a tombstone, must be: longer than any creation takes.",
+            Description = "How old a chunk or token blob that no context names, or a tombstone, must be: longer than any creation takes.",
             DefaultValueFactory = _ => "1d",
             HelpName = "DURATION",
         };
         var rate = new Option<int>("--deletes-per-second") { Description = "Deletes a second, at most.", DefaultValueFactory = _ => 100, HelpName = "N" };
-        return verbs.Verb("gc", "Expires contexts whose time is over, and deletes chunks that no context names.", RunAsync, dryRun, grace, rate);
+        return verbs.Verb("gc", "Expires contexts whose time is over, and deletes chunks and token blobs that no context names.", RunAsync, dryRun, grace, rate);
 
         async Task<int> RunAsync(Invocation invocation, CancellationToken cancellationToken)
         {
@@ -44,9 +44,14 @@ internal static class CollectVerb
     {
         var would = dryRun ? "would be " : "";
         terminal.Out.WriteLine($"{found.Expired} contexts {would}expired, {found.Tombstones} tombstones and {found.DeletedChunks} chunks of {ByteSizes.Show(found.DeletedBytes)} {would}deleted; {found.Contexts} contexts and {found.Chunks - found.DeletedChunks} chunks stay.");
+        if (found.TokenBlobs > 0)
+        {
+            terminal.Out.WriteLine($"{found.DeletedTokenBlobs} token blobs of {ByteSizes.Show(found.DeletedTokenBlobBytes)} {would}deleted; {found.TokenBlobs - found.DeletedTokenBlobs} stay.");
+        }
+
         if (found.Unreadable.Length > 0)
         {
-            terminal.Out.WriteLine($"No chunk is deleted while manifests cannot be trusted, for it might be theirs: {string.Join(", ", found.Unreadable)}");
+            terminal.Out.WriteLine($"No chunk or token blob is deleted while manifests cannot be trusted, for it might be theirs: {string.Join(", ", found.Unreadable)}");
         }
     }
 }

@@ -30,6 +30,11 @@ internal static class UsageVerb
         terminal.Out.WriteLine($"contexts      {found.Contexts}{(found.Expired > 0 ? $", and {found.Expired} that have expired" : "")}{(found.Unreadable.Length > 0 ? $", and {found.Unreadable.Length} that cannot be trusted (granary store check)" : "")}");
         terminal.Out.WriteLine($"chunks        {found.Chunks}, {ByteSizes.Show(found.ChunkBytes)}");
         terminal.Out.WriteLine($"unreferenced  {found.UnreferencedChunks}, {ByteSizes.Show(found.UnreferencedBytes)}: granary store gc deletes those that are old enough");
+        if (found.TokenBlobs > 0)
+        {
+            terminal.Out.WriteLine($"token blobs   {found.TokenBlobs}, {ByteSizes.Show(found.TokenBlobBytes)}; {found.UnreferencedTokenBlobs} of them, {ByteSizes.Show(found.UnreferencedTokenBlobBytes)}, no context names");
+        }
+
         terminal.Out.WriteLine($"tombstones    {found.Tombstones}");
     }
 }

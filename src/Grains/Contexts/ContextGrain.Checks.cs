@@ -31,7 +31,7 @@ internal sealed partial class ContextGrain
         if (fresh || _checked is null || _stored is null)
         {
             // There is nothing else to go by: it takes as long as the store's own bounds.
-            await ReadManifestAsync(cancellationToken);
+            await ReadManifestAsync(null, cancellationToken);
         }
         else if (await JoinCheckAsync(cancellationToken) is { } silence && !IsChecked)
         {
@@ -74,7 +74,7 @@ internal sealed partial class ContextGrain
         using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, _stopping.Token);
         try
         {
-            await ReadManifestAsync(either.Token);
+            await ReadManifestAsync(_stored, either.Token);
             return null;
         }
         catch (StorageException e)
@@ -87,11 +87,12 @@ internal sealed partial class ContextGrain
         }
     }
 
-    private async Task ReadManifestAsync(CancellationToken cancellationToken)
+    // Token ids that are known already are not fetched again each second.
+    private async Task ReadManifestAsync(StoredManifest? known, CancellationToken cancellationToken)
     {
         var id = Id;
         var (asked, commits) = (time.GetTimestamp(), _commits);
-        var found = await manifests.FindAsync(id.Tenant, id.Model, id.Name, cancellationToken);
+        var found = await manifests.FindAsync(id.Tenant, id.Model, id.Name, known, cancellationToken);
 
         // A read that began before a commit of this activation, or before a read that has ended, may have seen what was there before it.
         if (commits == _commits && !(_checked > asked))

@@ -171,6 +171,12 @@ internal sealed partial class SweepGrain(IObjectStore store, IOptions<SweepOptio
         DeletedChunks = found.DeletedChunks,
         DeletedBytes = found.DeletedBytes,
         Unreadable = [.. found.Unreadable.Take(StoreCheckResult.MostFaults)],
+        TokenBlobs = found.TokenBlobs,
+        TokenBlobBytes = found.TokenBlobBytes,
+        UnreferencedTokenBlobs = found.UnreferencedTokenBlobs,
+        UnreferencedTokenBlobBytes = found.UnreferencedTokenBlobBytes,
+        DeletedTokenBlobs = found.DeletedTokenBlobs,
+        DeletedTokenBlobBytes = found.DeletedTokenBlobBytes,
     };
 
     private static GranaryException Busy(string what) => new(ErrorCodes.Unavailable, $"{what} runs already, with other options.", "Wait until it has ended.");

@@ -20,6 +20,7 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
 
     private readonly ChunkInspector _inspector = new(store);
     private readonly ManifestStore _manifests = new(store);
+    private readonly TokenBlobStore _blobs = new(store);
     private readonly TenantStore _tenants = new(store);
     private readonly ModelSpecStore _specs = new(store);
 
@@ -27,7 +28,7 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
     /// <param name="tenant">The tenant.</param>
     /// <param name="repair">
     /// Whether a bad chunk is deleted, if it is still the one that was read, and a manifest that names a bad or missing one forgets that numerics id's chunks: token ids
-    /// are the truth, and the next use computes KV anew (invariant 3). Manifests, tenants and models are never deleted.
+    /// are the truth, and the next use computes KV anew (invariant 3). Manifests, token blobs, tenants and models are never deleted.
     /// </param>
     /// <param name="progress">Told after each object; called by one thread at a time.</param>
     /// <param name="cancellationToken">Cancels.</param>
@@ -39,10 +40,12 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
         ArgumentNullException.ThrowIfNull(progress);
         var chunks = await store.ListAsync(ChunkIdentity.PrefixOf(tenant), cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
         var names = await _manifests.ListAsync(tenant, null, cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
-        var run = new Run(tenant, repair, new Counter(progress, chunks.Count + names.Count));
+        var blobs = await store.ListAsync(TokenBlobStore.PrefixOf(tenant), cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
+        var run = new Run(tenant, repair, new Counter(progress, chunks.Count + names.Count + blobs.Count));
         await CheckModelsAsync(run, cancellationToken).ConfigureAwait(false);
         await FindSaltAsync(run, tenant, cancellationToken).ConfigureAwait(false);
         await CheckChunksAsync(run, chunks, cancellationToken).ConfigureAwait(false);
+        await CheckTokenBlobsAsync(run, blobs, cancellationToken).ConfigureAwait(false);
         await CheckManifestsAsync(run, names, cancellationToken).ConfigureAwait(false);
         return new StoreCheckReport(run.Contexts, chunks.Count, chunks.Sum(static chunk => chunk.Length), [.. run.Faults.OrderBy(static fault => fault.Key, StringComparer.Ordinal)]);
     }
@@ -90,6 +93,19 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
         {
             var found = await _inspector.InspectAsync(info, stopping).ConfigureAwait(false);
             await NoteAsync(run, found, null, stopping).ConfigureAwait(false);
+            run.Counter.Next();
+        });
+
+    private Task CheckTokenBlobsAsync(Run run, List<ObjectInfo> blobs, CancellationToken cancellationToken) => Parallel.ForEachAsync(
+        blobs,
+        new ParallelOptions { MaxDegreeOfParallelism = ChunksAtATime, CancellationToken = cancellationToken },
+        async (info, stopping) =>
+        {
+            if (await _blobs.FindFaultAsync(run.Tenant, info, stopping).ConfigureAwait(false) is { } fault)
+            {
+                run.Note(new StoreFault(info.Key, "tokens", fault, null, Repaired: false));
+            }
+
             run.Counter.Next();
         });
 

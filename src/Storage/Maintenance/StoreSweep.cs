@@ -5,7 +5,7 @@ using Granary.Storage.Objects;
 
 namespace Granary.Storage.Maintenance;
 
-/// <summary>Expires contexts and collects what nobody names any more (DESIGN §5): chunks are listed with their versions, <em>then</em> manifests are read, then what is unreferenced and old goes.</summary>
+/// <summary>Expires contexts and collects what nobody names any more (DESIGN §5): chunks and token blobs are listed with their versions, <em>then</em> manifests are read, then what is unreferenced and old goes.</summary>
 /// <remarks>
 /// It may run beside writers. One that finds a chunk present touches it, which gives it another version, and the delete names the one that was listed; one that writes a chunk
 /// has the grace to name it in a manifest. It keeps no state: a sweep that was cut off is run again, and finds less to do.
@@ -32,9 +32,10 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
 
         // In this order: a chunk that is named after it was listed is read of in its manifest, or has been touched.
         var chunks = await store.ListAsync(ChunkIdentity.PrefixOf(tenant), cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
+        var blobs = await store.ListAsync(TokenBlobStore.PrefixOf(tenant), cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
         var names = await ListManifestsAsync(tenant, chunks.Count > 0, cancellationToken).ConfigureAwait(false);
         var sweep = new Sweep(tenant, options, time.GetUtcNow(), new Pace(options.MostDeletesPerSecond, time));
-        var total = chunks.Count + names.Count;
+        var total = chunks.Count + blobs.Count + names.Count;
         foreach (var (owner, model, name) in names)
         {
             await TakeManifestAsync(sweep, owner, model, name, cancellationToken).ConfigureAwait(false);
@@ -47,9 +48,23 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
             progress(new StoreSweepProgress(++sweep.Done, total));
         }
 
+        foreach (var blob in blobs)
+        {
+            await TakeTokenBlobAsync(sweep, blob, cancellationToken).ConfigureAwait(false);
+            progress(new StoreSweepProgress(++sweep.Done, total));
+        }
+
         return new StoreSweepReport(
             sweep.Contexts, sweep.Expired, sweep.Tombstones, chunks.Count, chunks.Sum(static chunk => chunk.Length),
-            sweep.UnreferencedChunks, sweep.UnreferencedBytes, sweep.DeletedChunks, sweep.DeletedBytes, sweep.Unreadable);
+            sweep.UnreferencedChunks, sweep.UnreferencedBytes, sweep.DeletedChunks, sweep.DeletedBytes, sweep.Unreadable)
+        {
+            TokenBlobs = blobs.Count,
+            TokenBlobBytes = blobs.Sum(static blob => blob.Length),
+            UnreferencedTokenBlobs = sweep.UnreferencedTokenBlobs,
+            UnreferencedTokenBlobBytes = sweep.UnreferencedTokenBlobBytes,
+            DeletedTokenBlobs = sweep.DeletedTokenBlobs,
+            DeletedTokenBlobBytes = sweep.DeletedTokenBlobBytes,
+        };
     }
 
     // Where there are no shared chunks, no tenant's manifests need be read for them.
@@ -102,6 +117,7 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
         {
             sweep.Contexts++;
             sweep.Name(stored.Manifest);
+            sweep.NameTokenBlob(stored.TokenBlob);
         }
     }
 
@@ -148,6 +164,22 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
         }
     }
 
+    private async Task TakeTokenBlobAsync(Sweep sweep, ObjectInfo blob, CancellationToken cancellationToken)
+    {
+        if (sweep.NamedTokenBlobs.Contains(blob.Key))
+        {
+            return;
+        }
+
+        sweep.UnreferencedTokenBlobs++;
+        sweep.UnreferencedTokenBlobBytes += blob.Length;
+        if (sweep.Unreadable.Count == 0 && sweep.IsOld(blob.LastModified) && await DeleteAsync(sweep, blob.Key, blob.Version, cancellationToken).ConfigureAwait(false))
+        {
+            sweep.DeletedTokenBlobs++;
+            sweep.DeletedTokenBlobBytes += blob.Length;
+        }
+    }
+
     private async Task<bool> DeleteAsync(Sweep sweep, string key, ObjectVersion version, CancellationToken cancellationToken)
     {
         if (sweep.Options.DryRun)
@@ -187,6 +219,24 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
         public int DeletedChunks { get; set; }
 
         public long DeletedBytes { get; set; }
+
+        public HashSet<string> NamedTokenBlobs { get; } = new(StringComparer.Ordinal); // by key
+
+        public int UnreferencedTokenBlobs { get; set; }
+
+        public long UnreferencedTokenBlobBytes { get; set; }
+
+        public int DeletedTokenBlobs { get; set; }
+
+        public long DeletedTokenBlobBytes { get; set; }
+
+        public void NameTokenBlob(TokenBlobName? blob)
+        {
+            if (blob is not null)
+            {
+                NamedTokenBlobs.Add(TokenBlobStore.KeyOf(Tenant, blob.Hash));
+            }
+        }
 
         public bool IsOld(DateTimeOffset when) => when <= Now - Options.Grace;
 

@@ -2,7 +2,7 @@ namespace Granary.Storage.Maintenance;
 
 /// <summary>How a sweep is done.</summary>
 /// <param name="Grace">
-/// How old a chunk that nobody names, or a tombstone, must be to be deleted: longer than any creation takes from its first chunk to its manifest, since until then nobody names its chunks.
+/// How old a chunk or token blob that nobody names, or a tombstone, must be to be deleted: longer than any creation takes from its first chunk to its manifest, since until then nobody names its chunks.
 /// </param>
 /// <param name="DryRun">Whether nothing is changed and it is only told what would be.</param>
 /// <param name="MostDeletesPerSecond">Deletes a second, at most; a store has others to serve.</param>
@@ -16,8 +16,8 @@ public sealed record StoreSweepOptions(TimeSpan Grace, bool DryRun, int MostDele
 }
 
 /// <summary>How far a sweep is.</summary>
-/// <param name="Done">Manifests read and chunks decided on.</param>
-/// <param name="Total">All of both.</param>
+/// <param name="Done">Manifests read, chunks and token blobs decided on.</param>
+/// <param name="Total">All of them.</param>
 public sealed record StoreSweepProgress(int Done, int Total);
 
 /// <summary>What a sweep found and did; in a dry run, what it would have done.</summary>
@@ -30,7 +30,7 @@ public sealed record StoreSweepProgress(int Done, int Total);
 /// <param name="UnreferencedBytes">Their bytes.</param>
 /// <param name="DeletedChunks">Those that were old enough, and have gone.</param>
 /// <param name="DeletedBytes">Their bytes.</param>
-/// <param name="Unreadable">Keys of manifests that cannot be trusted. While there are any, no chunk is deleted: it might be theirs.</param>
+/// <param name="Unreadable">Keys of manifests that cannot be trusted. While there are any, no chunk or token blob is deleted: it might be theirs.</param>
 public sealed record StoreSweepReport(
     int Contexts,
     int Expired,
@@ -41,4 +41,23 @@ public sealed record StoreSweepReport(
     long UnreferencedBytes,
     int DeletedChunks,
     long DeletedBytes,
-    IReadOnlyList<string> Unreadable);
+    IReadOnlyList<string> Unreadable)
+{
+    /// <summary>Gets the token blobs that were there.</summary>
+    public int TokenBlobs { get; init; }
+
+    /// <summary>Gets their bytes.</summary>
+    public long TokenBlobBytes { get; init; }
+
+    /// <summary>Gets the token blobs that no live context names, young ones too.</summary>
+    public int UnreferencedTokenBlobs { get; init; }
+
+    /// <summary>Gets their bytes.</summary>
+    public long UnreferencedTokenBlobBytes { get; init; }
+
+    /// <summary>Gets those that were old enough, and have gone.</summary>
+    public int DeletedTokenBlobs { get; init; }
+
+    /// <summary>Gets their bytes.</summary>
+    public long DeletedTokenBlobBytes { get; init; }
+}

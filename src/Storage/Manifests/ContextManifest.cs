@@ -1,6 +1,4 @@
-using System.Text.Json.Serialization;
 using Granary.Storage.Chunks;
-using Granary.Storage.Sealing;
 
 namespace Granary.Storage.Manifests;
 
@@ -51,15 +49,13 @@ public sealed record ContextManifest
     public bool Shared { get; init; }
 
     /// <summary>Gets whose salt the chunk chains start with, and under whose prefix the chunks lie: the tenant, or <see cref="ChunkIdentity.SharedTenant"/>.</summary>
-    [JsonIgnore]
     public string ChunkTenant => Shared ? ChunkIdentity.SharedTenant : Tenant;
 
     /// <summary>Gets the chunks, in order, for each numerics id that holds the context.</summary>
     /// <value>Default: none.</value>
     public IReadOnlyDictionary<string, ManifestChunk[]> Chunks { get; init; } = new Dictionary<string, ManifestChunk[]>();
 
-    /// <summary>Gets the token ids.</summary>
-    [JsonConverter(typeof(CompactTokenIds))]
+    /// <summary>Gets the token ids. Always all of them, wherever they are stored: in the manifest, or in a blob that it names.</summary>
     public required int[] TokenIds { get; init; }
 
     /// <summary>Gets the digest of the tokenizer that made the ids; <see langword="null"/> where they were given as ids.</summary>

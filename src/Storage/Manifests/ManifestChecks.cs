@@ -8,9 +8,18 @@ internal static class ManifestChecks
     private const int MaxNumerics = 64;
     private const int MaxLabels = 256;
     private const int MaxTextLength = 4096;
+    private const long MaxVersion = 1L << 53;
+
+    // No page is so large, and all bytes of the most chunks that a manifest can name are still a long.
+    private const long MaxChunkBytes = 1L << 36;
 
     /// <summary>Finds all faults of a manifest.</summary>
-    public static IEnumerable<string> FaultsOf(ContextManifest manifest, string tenant, string model, string name)
+    /// <param name="manifest">The manifest.</param>
+    /// <param name="tokenIds">Its ids, where they are at hand; empty where their blob has not been read yet.</param>
+    /// <param name="tenant">The tenant that it must be of.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="name">The name.</param>
+    public static IEnumerable<string> FaultsOf(ManifestDocument manifest, int[] tokenIds, string tenant, string model, string name)
     {
         if (manifest.FormatVersion != ContextManifest.CurrentFormatVersion)
         {
@@ -28,9 +37,9 @@ internal static class ManifestChecks
             yield return "incarnation is not a GUID of 32 digits";
         }
 
-        if (manifest.Version < 1)
+        if (manifest.Version is < 1 or > MaxVersion)
         {
-            yield return $"version is {manifest.Version}, 1 is the least";
+            yield return $"version is {manifest.Version}, 1 to {MaxVersion} are right";
         }
 
         if (manifest.State is not (ManifestStates.Accepted or ManifestStates.Stored or ManifestStates.Deleted))
@@ -43,12 +52,27 @@ internal static class ManifestChecks
             yield return $"fingerprint has {manifest.Fingerprint.Length} characters";
         }
 
-        if (manifest.TokenIds.Length > ContextManifest.MaxTokenIds)
+        if (manifest is { TokenIds: null, TokenBlob: null } or { TokenIds: not null, TokenBlob: not null })
         {
-            yield return $"it has {manifest.TokenIds.Length:N0} token ids, {ContextManifest.MaxTokenIds:N0} are allowed";
+            yield return $"it has {(manifest.TokenIds is null ? "neither tokenIds nor" : "both tokenIds and")} tokenBlob, one of them is right";
         }
 
-        if (manifest.TokenIds.AsSpan().IndexOfAnyExceptInRange(0, int.MaxValue) >= 0)
+        if (manifest.TokenCount > ContextManifest.MaxTokenIds)
+        {
+            yield return $"it has {manifest.TokenCount:N0} token ids, {ContextManifest.MaxTokenIds:N0} are allowed";
+        }
+
+        if (manifest.TokenBlob is { Count: < 1 })
+        {
+            yield return $"tokenBlob has {manifest.TokenBlob.Count:N0} ids";
+        }
+
+        if (manifest.TokenBlob is { } blob && !TokenBlobName.IsHash(blob.Hash))
+        {
+            yield return $"tokenBlob's hash is not {TokenBlobName.HashLength} hexadecimal digits";
+        }
+
+        if (tokenIds.AsSpan().IndexOfAnyExceptInRange(0, int.MaxValue) >= 0)
         {
             yield return "a token id is negative";
         }
@@ -66,14 +90,14 @@ internal static class ManifestChecks
 
         foreach (var (numerics, chunks) in manifest.Chunks)
         {
-            if (FindFault(chunks, manifest.TokenIds.Length) is { } fault)
+            if (FindFault(chunks, manifest.TokenCount) is { } fault)
             {
                 yield return $"chunks of '{numerics}': {fault}";
             }
         }
     }
 
-    private static string? FindFault(ManifestChunk[] chunks, int tokens)
+    private static string? FindFault(ManifestChunk[] chunks, long tokens)
     {
         var sum = 0L;
         foreach (var chunk in chunks)
@@ -83,7 +107,7 @@ internal static class ManifestChecks
                 return "a hash is not 64 hexadecimal digits";
             }
 
-            if (chunk.Count < 1 || chunk.Bytes < 0)
+            if (chunk.Count < 1 || chunk.Bytes is < 0 or > MaxChunkBytes)
             {
                 return $"one has {chunk.Count} tokens and {chunk.Bytes} bytes";
             }

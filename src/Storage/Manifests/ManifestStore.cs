@@ -7,13 +7,20 @@ using Granary.Storage.Sealing;
 
 namespace Granary.Storage.Manifests;
 
-/// <summary>Reads and commits manifests.</summary>
+/// <summary>Reads and commits manifests, and the blobs of token ids that long ones name.</summary>
 /// <remarks>Invariant 4: the manifest is the only commit, its version the fence. Format: this folder's README.</remarks>
 /// <param name="store">Where manifests lie.</param>
-public sealed class ManifestStore(IObjectStore store)
+/// <param name="mostInlineTokenIds">The most ids that stand in a manifest itself; of more, it names a blob.</param>
+public sealed class ManifestStore(IObjectStore store, int mostInlineTokenIds = ManifestStore.MostInlineTokenIds)
 {
+    /// <summary>The most ids that stand in a manifest itself, unless a store is told otherwise.</summary>
+    public const int MostInlineTokenIds = 4096;
+
     private const string Prefix = "contexts/";
     private const string Extension = ".json";
+    private const int MostReads = 4;
+
+    private readonly TokenBlobStore _blobs = new(store);
 
     /// <summary>Reads a context's manifest.</summary>
     /// <param name="tenant">The tenant.</param>
@@ -22,21 +29,50 @@ public sealed class ManifestStore(IObjectStore store)
     /// <param name="cancellationToken">Cancels.</param>
     /// <returns>The manifest, which may be a tombstone, or <see langword="null"/> where there never was one or it is gone.</returns>
     /// <exception cref="StorageException">
-    /// <c>ManifestInvalid</c>: it cannot be trusted; restore it, or delete the context and create it again. <c>StoreUnavailable</c>: the store does not answer.
+    /// <c>ManifestInvalid</c>: it, or the blob of its token ids, cannot be trusted; restore that object, or delete the context and create it again.
+    /// <c>StoreUnavailable</c>: the store does not answer.
     /// </exception>
-    public async Task<StoredManifest?> FindAsync(string tenant, string model, string name, CancellationToken cancellationToken)
-    {
-        StoredObject? found;
-        try
-        {
-            found = await store.FindAsync(KeyOf(tenant, model, name), cancellationToken).ConfigureAwait(false);
-        }
-        catch (StorageException e) when (e.Code == StorageErrorCodes.RequestTooLarge)
-        {
-            throw Invalid(tenant, model, name, ["it is longer than any manifest"], e);
-        }
+    public Task<StoredManifest?> FindAsync(string tenant, string model, string name, CancellationToken cancellationToken) =>
+        FindAsync(tenant, model, name, null, cancellationToken);
 
-        return found is null ? null : new StoredManifest(Open(found.Content, tenant, model, name), found.Version);
+    /// <summary>Reads a context's manifest, and its token ids only where they are others than those that the caller knows.</summary>
+    /// <param name="tenant">The tenant.</param>
+    /// <param name="model">The model id.</param>
+    /// <param name="name">The context's name.</param>
+    /// <param name="known">What the caller read or committed before, if anything: the blob that it names is immutable, and was checked then.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>The manifest, which may be a tombstone, or <see langword="null"/> where there never was one or it is gone.</returns>
+    /// <exception cref="StorageException">As above.</exception>
+    public async Task<StoredManifest?> FindAsync(string tenant, string model, string name, StoredManifest? known, CancellationToken cancellationToken)
+    {
+        for (var read = 1; ; read++)
+        {
+            if (await FindObjectAsync(tenant, model, name, cancellationToken).ConfigureAwait(false) is not { } found)
+            {
+                return null;
+            }
+
+            var document = Open(found.Content, tenant, model, name);
+            if (document.TokenBlob is not { } blob)
+            {
+                return new StoredManifest(document.ToManifest(document.TokenIds ?? []), found.Version);
+            }
+
+            var (ids, fault, _) = known?.TokenBlob == blob && known.Manifest.Tenant == tenant
+                ? (known.Manifest.TokenIds, null, null)
+                : await _blobs.ReadAsync(tenant, blob, cancellationToken).ConfigureAwait(false);
+            if (ids is not null)
+            {
+                return new StoredManifest(document.ToManifest(ids), found.Version) { TokenBlob = blob };
+            }
+
+            // A next version may have been committed, and the blob of this one collected, between the two reads.
+            var now = await store.HeadAsync(KeyOf(tenant, model, name), cancellationToken).ConfigureAwait(false);
+            if (now?.Version == found.Version || read == MostReads)
+            {
+                throw Invalid(tenant, model, name, [$"the blob of its token ids, '{TokenBlobStore.KeyOf(tenant, blob.Hash)}', is not right: {fault}"]);
+            }
+        }
     }
 
     /// <summary>Commits a context's next version. Once it returns, the version is durable and acknowledged.</summary>
@@ -53,23 +89,32 @@ public sealed class ManifestStore(IObjectStore store)
         ArgumentNullException.ThrowIfNull(next);
         var key = KeyOf(next.Tenant, next.Model, next.Name);
         var attempt = Canonical(next) with { CommitId = Guid.NewGuid().ToString("N") };
-        var faults = ManifestChecks.FaultsOf(attempt, next.Tenant, next.Model, next.Name).ToList();
+        var kept = previous?.TokenBlob is { } named && previous.Manifest.TokenIds.AsSpan().SequenceEqual(attempt.TokenIds) ? named : null;
+        var blob = kept ?? (attempt.TokenIds.Length > mostInlineTokenIds ? TokenBlobStore.NameOf(attempt.TokenIds) : null);
+        var document = ManifestDocument.Of(attempt, blob);
+        var faults = ManifestChecks.FaultsOf(document, attempt.TokenIds, next.Tenant, next.Model, next.Name).ToList();
         if (faults.Count > 0)
         {
             throw Invalid(next.Tenant, next.Model, next.Name, faults);
         }
 
-        var content = new ReadOnlySequence<byte>(SealedJson.Seal(JsonSerializer.SerializeToUtf8Bytes(attempt, StorageJson.Default.ContextManifest)));
+        if (blob is not null && kept is null)
+        {
+            await _blobs.WriteAsync(next.Tenant, blob, attempt.TokenIds, cancellationToken).ConfigureAwait(false);
+        }
+
+        // A blob that is kept needs no touch: as long as the fence holds, no sweep has read a manifest that does not name it.
+        var content = new ReadOnlySequence<byte>(SealedJson.Seal(JsonSerializer.SerializeToUtf8Bytes(document, StorageJson.Default.ManifestDocument)));
         var precondition = previous is null ? Precondition.Absent : Precondition.Unchanged(previous.Version);
         try
         {
             var version = await store.PutAsync(key, content, precondition, cancellationToken).ConfigureAwait(false);
-            return new StoredManifest(attempt, version);
+            return new StoredManifest(attempt, version) { TokenBlob = blob };
         }
         catch (Exception e) when (e is ObjectConflictException or TimeoutException or StorageException { Code: StorageErrorCodes.StoreUnavailable })
         {
             // The answer was lost or says no, but the write may be there: our own commit id means that it is.
-            return await ReadBackAsync(attempt, previous, e, cancellationToken).ConfigureAwait(false);
+            return await ReadBackAsync(attempt, blob, previous, e, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -123,12 +168,14 @@ public sealed class ManifestStore(IObjectStore store)
         }
     }
 
-    private async Task<StoredManifest> ReadBackAsync(ContextManifest attempt, StoredManifest? previous, Exception refusal, CancellationToken cancellationToken)
+    private async Task<StoredManifest> ReadBackAsync(
+        ContextManifest attempt, TokenBlobName? blob, StoredManifest? previous, Exception refusal, CancellationToken cancellationToken)
     {
         StoredManifest? found;
         try
         {
-            found = await FindAsync(attempt.Tenant, attempt.Model, attempt.Name, cancellationToken).ConfigureAwait(false);
+            var own = new StoredManifest(attempt, new ObjectVersion("")) { TokenBlob = blob };
+            found = await FindAsync(attempt.Tenant, attempt.Model, attempt.Name, own, cancellationToken).ConfigureAwait(false);
         }
         catch (StorageException) when (refusal is not ObjectConflictException)
         {
@@ -146,24 +193,36 @@ public sealed class ManifestStore(IObjectStore store)
             : new ObjectConflictException(KeyOf(attempt.Tenant, attempt.Model, attempt.Name), refusal);
     }
 
-    private static ContextManifest Open(byte[] content, string tenant, string model, string name)
+    private async Task<StoredObject?> FindObjectAsync(string tenant, string model, string name, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await store.FindAsync(KeyOf(tenant, model, name), cancellationToken).ConfigureAwait(false);
+        }
+        catch (StorageException e) when (e.Code == StorageErrorCodes.RequestTooLarge)
+        {
+            throw Invalid(tenant, model, name, ["it is longer than any manifest"], e);
+        }
+    }
+
+    private static ManifestDocument Open(byte[] content, string tenant, string model, string name)
     {
         if (!SealedJson.TryOpen(content, out var json))
         {
             throw Invalid(tenant, model, name, ["its checksum does not match its bytes"]);
         }
 
-        ContextManifest? manifest;
+        ManifestDocument? manifest;
         try
         {
-            manifest = JsonSerializer.Deserialize(json, StorageJson.Default.ContextManifest);
+            manifest = JsonSerializer.Deserialize(json, StorageJson.Default.ManifestDocument);
         }
         catch (Exception e) when (e is JsonException or FormatException)
         {
             throw Invalid(tenant, model, name, [$"it is not a manifest's JSON: {e.Message}"], e);
         }
 
-        var faults = manifest is null ? ["it is null"] : ManifestChecks.FaultsOf(manifest, tenant, model, name).ToList();
+        var faults = manifest is null ? ["it is null"] : ManifestChecks.FaultsOf(manifest, manifest.TokenIds ?? [], tenant, model, name).ToList();
         return manifest is null || faults.Count > 0 ? throw Invalid(tenant, model, name, faults) : manifest;
     }
 
@@ -181,6 +240,6 @@ public sealed class ManifestStore(IObjectStore store)
     private static StorageException Invalid(string tenant, string model, string name, IReadOnlyCollection<string> faults, Exception? inner = null) => new(
         StorageErrorCodes.ManifestInvalid,
         $"The manifest of '{tenant}/{model}/{name}' cannot be trusted: {string.Join("; ", faults)}.",
-        "Restore its object from a backup, or delete the context and create it again; other contexts are not affected.",
+        "Restore the object from a backup, or delete the context and create it again; other contexts are not affected.",
         inner);
 }

@@ -12,7 +12,7 @@ namespace Granary.Storage.Sealing;
     RespectRequiredConstructorParameters = true,
     AllowDuplicateProperties = false,
     MaxDepth = 16)]
-[JsonSerializable(typeof(ContextManifest))]
+[JsonSerializable(typeof(ManifestDocument))]
 [JsonSerializable(typeof(ModelSpecDocument))]
 [JsonSerializable(typeof(TenantDocument))]
 internal sealed partial class StorageJson : JsonSerializerContext;

@@ -158,6 +158,7 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
                 new(3, 3, new StoreSweepResult
                 {
                     Contexts = 1, Expired = 2, Tombstones = 3, Chunks = 4, ChunkBytes = 50, UnreferencedChunks = 2, UnreferencedBytes = 20, DeletedChunks = 1, DeletedBytes = 10, Unreadable = [],
+                    TokenBlobs = 3, TokenBlobBytes = 30, UnreferencedTokenBlobs = 2, UnreferencedTokenBlobBytes = 16, DeletedTokenBlobs = 1, DeletedTokenBlobBytes = 8,
                 }),
             }.ToAsyncEnumerable();
         }

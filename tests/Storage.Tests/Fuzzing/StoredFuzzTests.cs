@@ -38,6 +38,27 @@ public sealed class StoredFuzzTests
     }
 
     [Fact]
+    public async Task TokenBlob_AnyEdit_IsRefusedByName()
+    {
+        var contexts = new StoredContexts(_objects, TimeProvider.System, mostInlineTokenIds: 8);
+        int[] ids = [.. Enumerable.Range(1, 20)];
+        await contexts.CreateAsync("c", ids, Stopping);
+        var key = TokenBlobStore.KeyOf(StoredContexts.Tenant, TokenBlobStore.NameOf(ids).Hash);
+        var real = (await _objects.FindAsync(key, Stopping))!.Content;
+
+        Fuzz.Run(
+            real,
+            content =>
+            {
+                Put(key, content);
+                Ended(contexts.Manifests.FindAsync(StoredContexts.Tenant, StoredContexts.Model, "c", Stopping));
+                Assert.True(content.AsSpan().SequenceEqual(real), "An edited blob was accepted.");
+            },
+            static e => e is StorageException { Code: "ManifestInvalid", Remedy.Length: > 0 },
+            bytesForByte: 64);
+    }
+
+    [Fact]
     public async Task Chunk_AnyEdit_IsAFault()
     {
         var chunk = Pages.Of(8)[0];

@@ -115,6 +115,66 @@ public sealed class StoreSweepTests
     }
 
     [Fact]
+    public async Task RunAsync_TokenBlobs_StayWhileOneContextNamesThem()
+    {
+        var contexts = new StoredContexts(_objects, _time, mostInlineTokenIds: 8);
+        await contexts.CreateAsync("a", Ids(20, 1), Stopping);
+        await contexts.CreateAsync("b", Ids(20, 1), Stopping); // the same blob
+        await contexts.CreateAsync("c", Ids(20, 500), Stopping);
+        await contexts.DeleteAsync("a", Stopping);
+        await contexts.DeleteAsync("c", Stopping);
+
+        var young = await SweepAsync(Daily);
+        Assert.Equal((2, 160, 1, 80, 0), (young.TokenBlobs, young.TokenBlobBytes, young.UnreferencedTokenBlobs, young.UnreferencedTokenBlobBytes, young.DeletedTokenBlobs));
+        _time.Advance(TimeSpan.FromDays(2));
+        var old = await SweepAsync(Daily);
+        Assert.Equal((1, 80), (old.DeletedTokenBlobs, old.DeletedTokenBlobBytes));
+        await contexts.AssertWholeAsync("b", Stopping);
+        await contexts.DeleteAsync("b", Stopping);
+        _time.Advance(TimeSpan.FromDays(2));
+        Assert.Equal(1, (await SweepAsync(Daily)).DeletedTokenBlobs);
+        Assert.Empty(await _objects.ListAsync("tokens/", Stopping).ToListAsync(Stopping));
+    }
+
+    [Fact, Trait("Invariant", "3")]
+    public async Task RunAsync_ManifestCannotBeRead_DeletesNoTokenBlob()
+    {
+        var contexts = new StoredContexts(_objects, _time, mostInlineTokenIds: 8);
+        await contexts.CreateAsync("a", Ids(20, 1), Stopping);
+        await contexts.CreateAsync("b", Ids(20, 500), Stopping);
+        await contexts.DeleteAsync("b", Stopping);
+        var blob = await _objects.ListAsync("tokens/", Stopping).FirstAsync(Stopping);
+        await _objects.PutAsync("contexts/acme/tiny/a.json", new("{}"u8.ToArray()), Precondition.None, Stopping);
+        _time.Advance(TimeSpan.FromDays(30));
+
+        var report = await SweepAsync(Daily);
+
+        Assert.Equal((2, 0), (report.UnreferencedTokenBlobs, report.DeletedTokenBlobs));
+        Assert.NotNull(await _objects.HeadAsync(blob.Key, Stopping));
+    }
+
+    [Fact]
+    public async Task RunAsync_ContextWithTheSameIdsIsCreatedAfterTheListing_KeepsTheTokenBlob()
+    {
+        var contexts = new StoredContexts(_objects, _time, mostInlineTokenIds: 8);
+        await contexts.CreateAsync("a", Ids(20, 1), Stopping);
+        await contexts.DeleteAsync("a", Stopping);
+        _time.Advance(TimeSpan.FromDays(30));
+
+        // The first progress comes when all is listed and the tombstone read.
+        var report = await new StoreSweep(_objects, _time).RunAsync(StoredContexts.Tenant, Daily, at =>
+        {
+            if (at.Done == 1)
+            {
+                contexts.CreateAsync("b", Ids(20, 1), Stopping).GetAwaiter().GetResult();
+            }
+        }, Stopping);
+
+        Assert.Equal((1, 0), (report.UnreferencedTokenBlobs, report.DeletedTokenBlobs));
+        await contexts.AssertWholeAsync("b", Stopping);
+    }
+
+    [Fact]
     public async Task RunAsync_IsCutOff_GoesOnWhenRunAgain()
     {
         await _contexts.CreateAsync("a", Ids(80, 1), Stopping);
@@ -154,13 +214,14 @@ public sealed class StoreSweepTests
 
         await new StoreSweep(objects, TimeProvider.System).RunAsync(StoredContexts.Tenant, new StoreSweepOptions(TimeSpan.Zero, false, 10_000), static _ => { }, Stopping);
         Assert.Empty(await objects.ListAsync("chunks/", Stopping).ToListAsync(Stopping));
+        Assert.Empty(await objects.ListAsync("tokens/", Stopping).ToListAsync(Stopping));
         Assert.Empty(await objects.ListAsync("contexts/", Stopping).ToListAsync(Stopping));
     }
 
     // Creates, forks and deletes contexts that share prefixes with each other's; gives the names of those alive at the end.
     private static async Task<List<string>> WriteAsync(IObjectStore store, int writer, TimeSpan span)
     {
-        var contexts = new StoredContexts(store, TimeProvider.System);
+        var contexts = new StoredContexts(store, TimeProvider.System, mostInlineTokenIds: 12); // some name blobs
         var random = new Random(writer);
         var alive = new Dictionary<string, int[]>();
         var start = TimeProvider.System.GetTimestamp();

@@ -8,7 +8,7 @@ using Granary.Storage.Tests.Chunks;
 namespace Granary.Storage.Tests.Maintenance;
 
 /// <summary>Makes contexts as a context grain does: chunks first, then the manifest.</summary>
-internal sealed class StoredContexts(IObjectStore store, TimeProvider time)
+internal sealed class StoredContexts(IObjectStore store, TimeProvider time, int mostInlineTokenIds = ManifestStore.MostInlineTokenIds)
 {
     public const string Tenant = "acme";
     public const string Model = "tiny";
@@ -17,7 +17,7 @@ internal sealed class StoredContexts(IObjectStore store, TimeProvider time)
 
     private readonly ChunkStore _chunks = new(store);
 
-    public ManifestStore Manifests { get; } = new(store);
+    public ManifestStore Manifests { get; } = new(store, mostInlineTokenIds);
 
     /// <summary>Creates a context, or takes its creation up again, whatever answers are lost.</summary>
     public async Task<StoredManifest> CreateAsync(string name, int[] ids, CancellationToken cancellationToken, TimeSpan? life = null)

@@ -97,7 +97,7 @@ public sealed class ManifestStoreTests
         { "version", "0", "version is 0" },
         { "incarnation", "\"x\"", "incarnation" },
         { "tokenIds", "\"AAAA\"", "JSON" },
-        { "tokenIds", "null", "JSON" },
+        { "tokenIds", "null", "neither" },
         { "tokenIds", "\"/////w==\"", "negative" },
         { "truncatedTokens", "-1", "truncatedTokens" },
         { "labels", "null", "JSON" },
@@ -112,7 +112,7 @@ public sealed class ManifestStoreTests
     [Theory, MemberData(nameof(Lies))]
     public async Task FindAsync_ChecksumIsRightButContentIsNot_NamesTheFault(string field, string value, string expected)
     {
-        var json = JsonNode.Parse(JsonSerializer.SerializeToUtf8Bytes(Full() with { CommitId = "c" }, StorageJson.Default.ContextManifest))!;
+        var json = JsonNode.Parse(JsonSerializer.SerializeToUtf8Bytes(ManifestDocument.Of(Full() with { CommitId = "c" }, null), StorageJson.Default.ManifestDocument))!;
         json[field] = JsonNode.Parse(value);
         await _objects.PutAsync(Key, new(SealedJson.Seal(Encoding.UTF8.GetBytes(json.ToJsonString()))), Precondition.None, Stopping);
 
