@@ -37,22 +37,16 @@ internal sealed class BlobGrainStorage(IObjectStore store) : IGrainStorage
         catch (Exception e) when (e is ObjectConflictException or StorageException)
         {
             // The answer may have been lost after the write: what lies there tells.
-            if (await store.FindAsync(key, CancellationToken.None) is { } found && found.Content.AsSpan().SequenceEqual(content))
+            if (await ErrorEdge.GuardAsync(store.FindAsync(key, CancellationToken.None)) is { } found && found.Content.AsSpan().SequenceEqual(content))
             {
                 (grainState.ETag, grainState.RecordExists) = (found.Version.ETag, true);
                 return;
             }
 
-            if (e is StorageException)
-            {
-                throw;
-            }
-
-            throw new InconsistentStateException($"State '{stateName}' of {grainId} was written by somebody else.", "unknown", grainState.ETag, e);
-        }
-        catch (StorageException e)
-        {
-            throw ErrorEdge.Translate(e);
+            // The cause stays here: it cannot cross a grain call, and would be hidden by an error that says so.
+            throw e is StorageException
+                ? ErrorEdge.Translate(e)
+                : new InconsistentStateException($"State '{stateName}' of {grainId} was written by somebody else.", "unknown", grainState.ETag);
         }
     }
 
@@ -61,7 +55,7 @@ internal sealed class BlobGrainStorage(IObjectStore store) : IGrainStorage
     {
         if (grainState.ETag is { } tag)
         {
-            await store.DeleteAsync(KeyOf(stateName, grainId), Precondition.Unchanged(new ObjectVersion(tag)), CancellationToken.None);
+            await ErrorEdge.GuardAsync(store.DeleteAsync(KeyOf(stateName, grainId), Precondition.Unchanged(new ObjectVersion(tag)), CancellationToken.None));
         }
 
         (grainState.ETag, grainState.RecordExists, grainState.State) = (null, false, Activator.CreateInstance<T>());

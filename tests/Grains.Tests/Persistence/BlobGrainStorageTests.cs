@@ -1,5 +1,9 @@
+using System.Buffers;
+using Granary.Errors;
 using Granary.Grains.Persistence;
+using Granary.Storage.Errors;
 using Granary.Storage.Objects;
+using Granary.Testing.Stores;
 using Orleans.Storage;
 
 namespace Granary.Grains.Tests.Persistence;
@@ -20,12 +24,21 @@ public sealed class BlobGrainStorageTests
         await storage.WriteStateAsync("s", Grain, owner);
 
         zombie.State!.Value = 2;
-        await Assert.ThrowsAsync<InconsistentStateException>(() => storage.WriteStateAsync("s", Grain, zombie));
+        var fault = await Assert.ThrowsAsync<InconsistentStateException>(() => storage.WriteStateAsync("s", Grain, zombie));
+        Assert.Null(fault.InnerException); // nothing that cannot cross a grain call
 
         var read = new GrainState<Counter>();
         await storage.ReadStateAsync("s", Grain, read);
         Assert.Equal(1, read.State!.Value);
         Assert.True(read.RecordExists);
+    }
+
+    [Fact]
+    public async Task WriteStateAsync_StoreDoesNotAnswer_SaysSoInGranarysWords()
+    {
+        var storage = new BlobGrainStorage(new SilentStore(_store));
+        var fault = await Assert.ThrowsAsync<GranaryException>(() => storage.WriteStateAsync("s", Grain, new GrainState<Counter>(new Counter())));
+        Assert.Equal(ErrorCodes.StoreUnavailable, fault.Code);
     }
 
     [Fact]
@@ -38,6 +51,12 @@ public sealed class BlobGrainStorageTests
         await storage.ReadStateAsync("s", Grain, state);
         Assert.False(state.RecordExists);
         Assert.Equal(0, state.State!.Value);
+    }
+
+    private sealed class SilentStore(IObjectStore inner) : DelegatingStore(inner)
+    {
+        public override Task<ObjectVersion> PutAsync(string key, ReadOnlySequence<byte> content, Precondition precondition, CancellationToken cancellationToken) =>
+            throw new StorageException(ErrorCodes.StoreUnavailable, "The store does not answer.", "Wait.");
     }
 
     private sealed class Counter
