@@ -16,8 +16,8 @@ internal static class CheckVerb
     /// <returns>The command.</returns>
     public static Command Create(VerbHost verbs)
     {
-        var repair = new Option<bool>("--repair") { Description = "Take bad chunks away, so that the next use computes them anew. No context is lost by it." };
-        return verbs.Verb("check", "Reads all chunks and manifests of a tenant and tells which cannot be trusted.", RunAsync, repair);
+        var repair = new Option<bool>("--repair") { Description = "Take bad chunks away, and bad documents of data sets, so that the next use or precompute makes them anew. No context is lost by it." };
+        return verbs.Verb("check", "Reads all that is stored of a tenant and tells what cannot be trusted.", RunAsync, repair);
 
         async Task<int> RunAsync(Invocation invocation, CancellationToken cancellationToken)
         {
@@ -41,7 +41,7 @@ internal static class CheckVerb
             new ErrorFields(
                 ErrorCodes.ManifestInvalid,
                 $"{left} objects of the store cannot be trusted.",
-                "Bad chunks are computed anew when they are used, or taken away by --repair. Restore other objects from a backup, or delete the context and create it again."),
+                "Bad chunks are computed anew when they are used, or taken away by --repair, which takes bad documents of data sets, too: precompute those again. Restore other objects from a backup, or delete the context and create it again."),
             invocation.Terminal,
             invocation.Json);
         return ErrorCodes.ExitCodeOf(ErrorCodes.ManifestInvalid);

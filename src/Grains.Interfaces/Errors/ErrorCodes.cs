@@ -42,7 +42,7 @@ public static class ErrorCodes
     /// <summary>The request needs more KV bytes than the budget.</summary>
     public const string KvBudgetExceeded = "KvBudgetExceeded";
 
-    /// <summary>A stored manifest cannot be trusted.</summary>
+    /// <summary>A stored manifest, or another document of the store, cannot be trusted.</summary>
     public const string ManifestInvalid = "ManifestInvalid";
 
     /// <summary>No such checkpoint folder or model id.</summary>

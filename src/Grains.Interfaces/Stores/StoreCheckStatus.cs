@@ -29,7 +29,7 @@ public sealed record StoreCheckResult(
 
 /// <summary>An object that cannot be trusted.</summary>
 /// <param name="Key">Its key in the store.</param>
-/// <param name="Kind"><c>chunk</c>, <c>manifest</c>, <c>tokens</c> (a blob of token ids), <c>model</c> or <c>tenant</c>.</param>
+/// <param name="Kind"><c>chunk</c>, <c>manifest</c>, <c>tokens</c> (a blob of token ids), <c>dataset</c> (a part of one), <c>state</c> (a grain's), <c>model</c> or <c>tenant</c>.</param>
 /// <param name="Reason">Of a chunk <c>absent</c>, <c>length</c>, <c>header</c>, <c>tokens</c> or <c>checksum</c>; otherwise what is wrong, in words.</param>
 /// <param name="Context">A context that misses it, <c>{model}/{name}</c>; <see langword="null"/> where none is known to.</param>
 /// <param name="Repaired">Whether it was taken away, so that the next use computes it anew.</param>

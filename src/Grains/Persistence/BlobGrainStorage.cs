@@ -1,14 +1,16 @@
 using System.Buffers;
 using System.Text.Json;
+using Granary.Errors;
 using Granary.Grains.Errors;
 using Granary.Storage.Errors;
 using Granary.Storage.Objects;
+using Granary.Storage.Sealing;
 using Orleans.Storage;
 
 namespace Granary.Grains.Persistence;
 
 /// <summary>Keeps grain state in the object store, which is the only durable store (DESIGN §5). The object's ETag fences: a stale owner's write fails.</summary>
-/// <remarks>One JSON object a state, at <c>grains/{state}/{grain type}/{key}.json</c>.</remarks>
+/// <remarks>One sealed document a state (<see cref="SealedDocument"/>), at <c>grains/{state}/{grain type}/{key}.json</c>: a damaged one, or another grain's, is refused by name.</remarks>
 internal sealed class BlobGrainStorage(IObjectStore store) : IGrainStorage
 {
     /// <summary>The name under which grains ask for it.</summary>
@@ -17,17 +19,19 @@ internal sealed class BlobGrainStorage(IObjectStore store) : IGrainStorage
     /// <inheritdoc/>
     public async Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
-        var found = await ErrorEdge.GuardAsync(store.FindAsync(KeyOf(stateName, grainId), CancellationToken.None));
+        var key = KeyOf(stateName, grainId);
+        var found = await ErrorEdge.GuardAsync(store.FindAsync(key, CancellationToken.None));
+        var content = found is null ? Activator.CreateInstance<T>() : Open<T>(key, found.Content);
         grainState.RecordExists = found is not null;
         grainState.ETag = found?.Version.ETag;
-        grainState.State = found is null ? Activator.CreateInstance<T>() : JsonSerializer.Deserialize<T>(found.Content) ?? Activator.CreateInstance<T>();
+        grainState.State = content;
     }
 
     /// <inheritdoc/>
     public async Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
         var key = KeyOf(stateName, grainId);
-        var content = JsonSerializer.SerializeToUtf8Bytes(grainState.State);
+        var content = SealedDocument.Seal(key, JsonSerializer.SerializeToUtf8Bytes(grainState.State));
         var precondition = grainState.ETag is { } tag ? Precondition.Unchanged(new ObjectVersion(tag)) : Precondition.Absent;
         try
         {
@@ -60,6 +64,28 @@ internal sealed class BlobGrainStorage(IObjectStore store) : IGrainStorage
 
         (grainState.ETag, grainState.RecordExists, grainState.State) = (null, false, Activator.CreateInstance<T>());
     }
+
+    private static T Open<T>(string key, byte[] content)
+    {
+        if (!SealedDocument.TryOpen(key, content, out var json, out var fault))
+        {
+            throw Invalid(key, fault);
+        }
+
+        try
+        {
+            return JsonSerializer.Deserialize<T>(json.Span) ?? throw Invalid(key, "it is null");
+        }
+        catch (JsonException e)
+        {
+            throw Invalid(key, $"its content is another type's: {e.Message}");
+        }
+    }
+
+    private static GranaryException Invalid(string key, string fault) => new(
+        ErrorCodes.ManifestInvalid,
+        $"The stored state '{key}' cannot be trusted: {fault}.",
+        "Restore the object from a backup, or take it away with granary store check --repair and run granary dataset precompute again; contexts are not affected.");
 
     private static string KeyOf(string stateName, GrainId grainId) => $"grains/{stateName}/{grainId.Type}/{grainId.Key}.json";
 }

@@ -3,6 +3,7 @@ using Granary.Storage.Chunks;
 using Granary.Storage.Errors;
 using Granary.Storage.Manifests;
 using Granary.Storage.Objects;
+using Granary.Storage.Sealing;
 using Granary.Storage.Specs;
 
 namespace Granary.Storage.Maintenance;
@@ -28,7 +29,7 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
     /// <param name="tenant">The tenant.</param>
     /// <param name="repair">
     /// Whether a bad chunk is deleted, if it is still the one that was read, and a manifest that names a bad or missing one forgets that numerics id's chunks: token ids
-    /// are the truth, and the next use computes KV anew (invariant 3). Manifests, token blobs, tenants and models are never deleted.
+    /// are the truth, and the next use computes KV anew (invariant 3). A data set's bad part or state is deleted, too: its next precompute makes it anew. Manifests, token blobs, tenants and models are never deleted.
     /// </param>
     /// <param name="progress">Told after each object; called by one thread at a time.</param>
     /// <param name="cancellationToken">Cancels.</param>
@@ -41,11 +42,13 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
         var chunks = await store.ListAsync(ChunkIdentity.PrefixOf(tenant), cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
         var names = await _manifests.ListAsync(tenant, null, cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
         var blobs = await store.ListAsync(TokenBlobStore.PrefixOf(tenant), cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
-        var run = new Run(tenant, repair, new Counter(progress, chunks.Count + names.Count + blobs.Count));
+        var documents = await ListDocumentsAsync(tenant, cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
+        var run = new Run(tenant, repair, new Counter(progress, chunks.Count + names.Count + blobs.Count + documents.Count));
         await CheckModelsAsync(run, cancellationToken).ConfigureAwait(false);
         await FindSaltAsync(run, tenant, cancellationToken).ConfigureAwait(false);
         await CheckChunksAsync(run, chunks, cancellationToken).ConfigureAwait(false);
         await CheckTokenBlobsAsync(run, blobs, cancellationToken).ConfigureAwait(false);
+        await CheckDocumentsAsync(run, documents, cancellationToken).ConfigureAwait(false);
         await CheckManifestsAsync(run, names, cancellationToken).ConfigureAwait(false);
         return new StoreCheckReport(run.Contexts, chunks.Count, chunks.Sum(static chunk => chunk.Length), [.. run.Faults.OrderBy(static fault => fault.Key, StringComparer.Ordinal)]);
     }
@@ -108,6 +111,37 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
 
             run.Counter.Next();
         });
+
+    // States of grains, whose keys start with their tenant, and parts of data sets.
+    private async IAsyncEnumerable<(string Kind, ObjectInfo Info)> ListDocumentsAsync(string tenant, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await foreach (var state in store.ListAsync("grains/", cancellationToken).ConfigureAwait(false))
+        {
+            if (state.Key.Split('/') is [_, _, _, var owner, _, ..] && owner == tenant)
+            {
+                yield return ("state", state);
+            }
+        }
+
+        await foreach (var part in store.ListAsync($"datasets/{tenant}/", cancellationToken).ConfigureAwait(false))
+        {
+            yield return ("dataset", part);
+        }
+    }
+
+    private async Task CheckDocumentsAsync(Run run, List<(string Kind, ObjectInfo Info)> documents, CancellationToken cancellationToken)
+    {
+        foreach (var (kind, info) in documents)
+        {
+            if (await store.FindAsync(info.Key, cancellationToken).ConfigureAwait(false) is { } found && !SealedDocument.TryOpen(info.Key, found.Content, out _, out var fault))
+            {
+                var repaired = run.Repair && await DeleteAsync(info with { Version = found.Version }, cancellationToken).ConfigureAwait(false);
+                run.Note(new StoreFault(info.Key, kind, fault, null, repaired));
+            }
+
+            run.Counter.Next();
+        }
+    }
 
     private async Task CheckManifestsAsync(Run run, List<(string Model, string Name)> names, CancellationToken cancellationToken)
     {

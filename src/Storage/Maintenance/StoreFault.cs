@@ -2,7 +2,7 @@ namespace Granary.Storage.Maintenance;
 
 /// <summary>An object of the store that cannot be trusted.</summary>
 /// <param name="Key">Its key.</param>
-/// <param name="Kind"><c>chunk</c>, <c>manifest</c>, <c>tokens</c> (a blob of token ids), <c>model</c> or <c>tenant</c>.</param>
+/// <param name="Kind"><c>chunk</c>, <c>manifest</c>, <c>tokens</c> (a blob of token ids), <c>dataset</c> (a part of one), <c>state</c> (a grain's), <c>model</c> or <c>tenant</c>.</param>
 /// <param name="Reason">Of a chunk, the reason that its reader would count: <c>absent</c>, <c>length</c>, <c>header</c>, <c>tokens</c>, <c>checksum</c>; otherwise what is wrong, in words.</param>
 /// <param name="Context">The context that misses it, <c>{model}/{name}</c>; <see langword="null"/> where that is not known, or none does.</param>
 /// <param name="Repaired">Whether it was taken away, so that the next use computes it anew.</param>

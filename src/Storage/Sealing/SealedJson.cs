@@ -6,7 +6,7 @@ namespace Granary.Storage.Sealing;
 
 /// <summary>JSON objects that end in their own checksum: <c>{…,"checksum":"…"}</c>, XxHash128 of the bytes without that last member.</summary>
 /// <remarks>It is checked on the bytes as they were stored, before any of them is parsed; so no reader depends on another's serializer.</remarks>
-internal static class SealedJson
+public static class SealedJson
 {
     private const int ChecksumLength = 32;
 
@@ -14,10 +14,15 @@ internal static class SealedJson
 
     private static int SuffixLength => Start.Length + ChecksumLength + 2;
 
-    /// <summary>Adds the checksum to a JSON object that has at least one member.</summary>
+    /// <summary>Adds the checksum to a JSON object.</summary>
+    /// <param name="json">A compact object that has at least one member, in UTF-8.</param>
+    /// <returns>The object with its last member.</returns>
     public static byte[] Seal(ReadOnlySpan<byte> json) => [.. json[..^1], .. Start, .. ChecksumOf(json), .. "\"}"u8];
 
     /// <summary>Takes the checksum off again, if it is right.</summary>
+    /// <param name="content">Bytes, whatever they are.</param>
+    /// <param name="json">The object as it was before <see cref="Seal"/>; <see langword="null"/> where the checksum is not right.</param>
+    /// <returns>Whether it is.</returns>
     public static bool TryOpen(ReadOnlySpan<byte> content, [NotNullWhen(true)] out byte[]? json)
     {
         json = content.Length > SuffixLength ? [.. content[..^SuffixLength], (byte)'}'] : null;

@@ -2,6 +2,9 @@ using Granary.Contexts;
 using Granary.Datasets;
 using Granary.Errors;
 using Granary.Grains.Tests.Hosting;
+using Granary.Storage.Objects;
+using Granary.Stores;
+using Orleans.Core.Internal;
 
 namespace Granary.Grains.Tests.Datasets;
 
@@ -68,6 +71,40 @@ public sealed class DatasetGrainTests(OneSilo silo) : IClassFixture<OneSilo>
         Assert.Equal(2, (await RunAsync(dataset, 2)).Done);
     }
 
+    [Fact, Trait("Invariant", "1")]
+    public async Task AskAsync_PartIsDamaged_SaysSoAndPrecomputePutsItRight()
+    {
+        await PrecomputeAsync("tampered", Items);
+        await DamageAsync("datasets/tampered/");
+        var dataset = silo.Grains.GetGrain<IDatasetGrain>("tampered/tampered");
+
+        var fault = await Assert.ThrowsAsync<GranaryException>(() => AskAsync("tampered", new DatasetAskRequest()));
+
+        Assert.Equal(ErrorCodes.DatasetInvalid, fault.Code);
+        Assert.Equal((int[])[0], await dataset.FindMissingShardsAsync(Digest, 1));
+        Assert.Equal((0, 2), (await PrecomputeAsync("tampered", Items)) is var again ? (again.Failed, again.Skipped) : default);
+        Assert.Equal(3, (await AskAsync("tampered", new DatasetAskRequest { Options = new GenerationOptions { MaxNewTokens = 1 } })).Count);
+    }
+
+    [Theory, InlineData("dataset"), InlineData("shard"), Trait("Invariant", "1")]
+    public async Task PrecomputeAsync_StateIsDamaged_SaysSoUntilACheckTakesItAway(string state)
+    {
+        var name = $"damaged-{state}";
+        await PrecomputeAsync(name, Items);
+        await silo.Grains.GetGrain<IDatasetGrain>($"{name}/{name}").Cast<IGrainManagementExtension>().DeactivateOnIdle();
+        await silo.Grains.GetGrain<IDatasetShardGrain>($"{name}/{name}/00000").Cast<IGrainManagementExtension>().DeactivateOnIdle();
+        var key = await DamageAsync($"grains/{state}/", name);
+
+        // Orleans wraps what a grain that cannot be activated throws; the client takes it out again.
+        var fault = (await Assert.ThrowsAsync<OrleansException>(() => PrecomputeAsync(name, Items))).InnerException as GranaryException;
+        Assert.Equal(ErrorCodes.ManifestInvalid, fault!.Code);
+        Assert.Contains($"'{key}'", fault.Message, StringComparison.Ordinal);
+
+        var found = (await silo.Grains.GetGrain<ISweepGrain>(name).CheckAsync(repair: true).LastAsync(TestContext.Current.CancellationToken)).Result!;
+        Assert.Equal((key, "state", true), Assert.Single(found.Faults) is var bad ? (bad.Key, bad.Kind, bad.Repaired) : default);
+        Assert.Equal(2, (await PrecomputeAsync(name, Items)).Skipped);
+    }
+
     [Fact]
     public async Task GetStatusAsync_NoSuchDataset_SaysSo()
     {
@@ -86,6 +123,16 @@ public sealed class DatasetGrainTests(OneSilo silo) : IClassFixture<OneSilo>
     private static EqualityComparer<DatasetStatus> StatusComparer { get; } = EqualityComparer<DatasetStatus>.Create(
         static (a, b) => (a! with { Failures = [], Seconds = 0 }) == (b! with { Failures = a.Failures.Length == b.Failures.Length ? [] : b.Failures, Seconds = 0 }),
         static status => status.Items);
+
+    private async Task<string> DamageAsync(string prefix, string of = "")
+    {
+        var stopping = TestContext.Current.CancellationToken;
+        var key = (await silo.Store.ListAsync(prefix, stopping).FirstAsync(info => info.Key.Contains(of, StringComparison.Ordinal), stopping)).Key;
+        var content = (await silo.Store.FindAsync(key, stopping))!.Content;
+        content[content.Length / 2] ^= 1;
+        await silo.Store.PutAsync(key, new(content), Precondition.None, stopping);
+        return key;
+    }
 
     private async Task<DatasetStatus> PrecomputeAsync(string name, DatasetItem[] items, params DatasetFailure[] unreadable)
     {

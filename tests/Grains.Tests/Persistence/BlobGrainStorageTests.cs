@@ -3,6 +3,7 @@ using Granary.Errors;
 using Granary.Grains.Persistence;
 using Granary.Storage.Errors;
 using Granary.Storage.Objects;
+using Granary.Storage.Sealing;
 using Granary.Testing.Stores;
 using Orleans.Storage;
 
@@ -51,6 +52,52 @@ public sealed class BlobGrainStorageTests
         await storage.ReadStateAsync("s", Grain, state);
         Assert.False(state.RecordExists);
         Assert.Equal(0, state.State!.Value);
+    }
+
+    [Fact, Trait("Invariant", "1")]
+    public async Task ReadStateAsync_AnyByteIsFlippedOrCut_NamesTheObject()
+    {
+        var (storage, key, good) = await WriteAsync();
+        for (var at = 0; at < good.Length; at++)
+        {
+            foreach (var bad in (byte[][])[[.. good[..at], (byte)(good[at] ^ 1), .. good[(at + 1)..]], good[..at]])
+            {
+                await AssertRefusedAsync(storage, key, bad, "checksum");
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData("""{"formatVersion":1,"key":"grains/s/dataset/acme/ledgers.json","content":{"Value":4}}""", "'grains/s/dataset/acme/ledgers.json'")]
+    [InlineData("""{"formatVersion":2,"key":"grains/s/dataset/default/ledgers.json","content":{"Value":4}}""", "format version is 2")]
+    [InlineData("""{"formatVersion":1,"key":"grains/s/dataset/default/ledgers.json","content":{"Value":9223372036854775807}}""", "another type's")]
+    [InlineData("""{"formatVersion":1,"key":"grains/s/dataset/default/ledgers.json","content":null}""", "null")]
+    [InlineData("""{"formatVersion":1,"key":"grains/s/dataset/default/ledgers.json","content":}""", "another type's")]
+    [InlineData("""{"Value":4}""", "another kind")]
+    public async Task ReadStateAsync_ChecksumIsRightButContentIsNot_NamesTheFault(string json, string says)
+    {
+        var (storage, key, _) = await WriteAsync();
+        await AssertRefusedAsync(storage, key, SealedJson.Seal(System.Text.Encoding.UTF8.GetBytes(json)), says);
+    }
+
+    private async Task<(BlobGrainStorage Storage, string Key, byte[] Content)> WriteAsync()
+    {
+        var storage = new BlobGrainStorage(_store);
+        await storage.WriteStateAsync("s", Grain, new GrainState<Counter>(new Counter { Value = 3 }));
+        const string Key = "grains/s/dataset/default/ledgers.json";
+        return (storage, Key, (await _store.FindAsync(Key, TestContext.Current.CancellationToken))!.Content);
+    }
+
+    private async Task AssertRefusedAsync(BlobGrainStorage storage, string key, byte[] bad, string says)
+    {
+        await _store.PutAsync(key, new(bad), Precondition.None, TestContext.Current.CancellationToken);
+
+        var fault = await Assert.ThrowsAsync<GranaryException>(() => storage.ReadStateAsync("s", Grain, new GrainState<Counter>()));
+
+        Assert.Equal(ErrorCodes.ManifestInvalid, fault.Code);
+        Assert.Contains($"'{key}'", fault.Message, StringComparison.Ordinal);
+        Assert.Contains(says, fault.Message, StringComparison.Ordinal);
+        Assert.Contains("store check --repair", fault.Remedy, StringComparison.Ordinal);
     }
 
     private sealed class SilentStore(IObjectStore inner) : DelegatingStore(inner)

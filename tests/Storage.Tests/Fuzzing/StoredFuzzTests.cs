@@ -2,6 +2,7 @@ using Granary.Storage.Chunks;
 using Granary.Storage.Errors;
 using Granary.Storage.Manifests;
 using Granary.Storage.Objects;
+using Granary.Storage.Sealing;
 using Granary.Storage.Tests.Chunks;
 using Granary.Storage.Tests.Maintenance;
 using Granary.Testing.Fuzzing;
@@ -56,6 +57,63 @@ public sealed class StoredFuzzTests
             },
             static e => e is StorageException { Code: "ManifestInvalid", Remedy.Length: > 0 },
             bytesForByte: 64);
+    }
+
+    [Fact]
+    public void SealedDocument_AnyEdit_IsRefused()
+    {
+        const string Key = "datasets/acme/set/00000.0000.json";
+        var real = SealedDocument.Seal(Key, """[{"Id":"one","Context":"It is Mabel.","Questions":[]}]"""u8);
+        Assert.True(SealedDocument.TryOpen(Key, real, out var content, out _));
+        Assert.Equal("""[{"Id":"one","Context":"It is Mabel.","Questions":[]}]""", System.Text.Encoding.UTF8.GetString(content.Span));
+
+        Fuzz.Run(
+            real,
+            edited => Assert.Equal(edited.AsSpan().SequenceEqual(real), SealedDocument.TryOpen(Key, edited, out _, out var fault) && fault is null),
+            static _ => false,
+            bytesForByte: 64);
+    }
+
+    // The checksum keeps edits from what is behind it: here they come with the right one.
+    [Fact]
+    public void SealedDocument_AnyEditUnderTheRightChecksum_IsRefusedOrHasTheSameHead()
+    {
+        const string Key = "datasets/acme/set/00000.0000.json";
+        Assert.True(SealedJson.TryOpen(SealedDocument.Seal(Key, "[1,2,3]"u8), out var real));
+        var head = real.AsSpan().IndexOf("[1,2,3]"u8);
+
+        Fuzz.Run(
+            real,
+            edited =>
+            {
+                if (edited.Length > 1 && edited[^1] == '}')
+                {
+                    var isOpened = SealedDocument.TryOpen(Key, SealedJson.Seal(edited), out _, out _);
+                    Assert.Equal(edited.Length > head && edited.AsSpan(0, head).SequenceEqual(real.AsSpan(0, head)), isOpened);
+                }
+            },
+            static _ => false,
+            bytesForByte: 256);
+    }
+
+    [Fact]
+    public async Task Manifest_AnyEditUnderTheRightChecksum_IsRefusedByNameOrRead()
+    {
+        var contexts = new StoredContexts(_objects, TimeProvider.System, mostInlineTokenIds: 8);
+        await contexts.CreateAsync("c", [.. Enumerable.Range(1, 20)], Stopping);
+        var key = ManifestStore.KeyOf(StoredContexts.Tenant, StoredContexts.Model, "c");
+        Assert.True(SealedJson.TryOpen((await _objects.FindAsync(key, Stopping))!.Content, out var real));
+
+        Fuzz.Run(
+            real,
+            edited =>
+            {
+                Put(key, edited.Length > 1 && edited[^1] == '}' ? SealedJson.Seal(edited) : edited);
+                Ended(contexts.Manifests.FindAsync(StoredContexts.Tenant, StoredContexts.Model, "c", Stopping));
+            },
+            static e => e is StorageException { Code: "ManifestInvalid", Remedy.Length: > 0 },
+            bytesForByte: 64,
+            bytes: (1 << 20) + (sizeof(int) * ContextManifest.MaxTokenIds)); // of a count that is possible
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using Granary.Storage.Chunks;
 using Granary.Storage.Maintenance;
 using Granary.Storage.Manifests;
 using Granary.Storage.Objects;
+using Granary.Storage.Sealing;
 using Granary.Storage.Tests.Chunks;
 using Microsoft.Extensions.Time.Testing;
 
@@ -139,6 +140,38 @@ public sealed class StoreCheckTests
         await _objects.PutAsync("models/tiny.json", new("{}"u8.ToArray()), Precondition.None, Stopping);
 
         Assert.Equal([("models/tiny.json", "model"), ("tenants/acme.json", "tenant")], (await CheckAsync(repair: true)).Faults.Select(static fault => (fault.Key, fault.Kind)));
+    }
+
+    [Theory, Trait("Invariant", "1")]
+    [InlineData("grains/dataset/dataset/acme/set.json", "state")]
+    [InlineData("grains/shard/datasetshard/acme/set/00000.json", "state")]
+    [InlineData("datasets/acme/set/d/00000.0000.last.json", "dataset")]
+    public async Task RunAsync_DocumentOfADatasetIsBad_FindsItAndRepairTakesItAway(string key, string kind)
+    {
+        var good = SealedDocument.Seal(key, "[1]"u8);
+        await _objects.PutAsync(key, new(good), Precondition.None, Stopping);
+        Assert.Empty((await CheckAsync(repair: true)).Faults);
+        foreach (var bad in (byte[][])[[.. good[..20], (byte)(good[20] ^ 1), .. good[21..]], good[..^1], [.. good, 0], [], SealedDocument.Seal("another/key", "[1]"u8)])
+        {
+            await _objects.PutAsync(key, new(bad), Precondition.None, Stopping);
+
+            var fault = Assert.Single((await CheckAsync(repair: false)).Faults);
+
+            Assert.Equal((key, kind, false), (fault.Key, fault.Kind, fault.Repaired));
+            Assert.True(Assert.Single((await CheckAsync(repair: true)).Faults).Repaired);
+            Assert.Null(await _objects.HeadAsync(key, Stopping));
+        }
+    }
+
+    [Fact, Trait("Invariant", "12")]
+    public async Task RunAsync_AnotherTenantsDocumentsAreBad_IsNotItsBusiness()
+    {
+        foreach (var key in (string[])["grains/dataset/dataset/acme2/set.json", "grains/acme/x.json", "datasets/acme2/set/d/00000.0000.last.json"])
+        {
+            await _objects.PutAsync(key, new("{}"u8.ToArray()), Precondition.None, Stopping);
+        }
+
+        Assert.Empty((await CheckAsync(repair: true)).Faults);
     }
 
     [Fact, Trait("Invariant", "12")]
