@@ -6,6 +6,7 @@ using Granary.Grains.Planning;
 using Granary.Grains.Residency;
 using Granary.Grains.Stores;
 using Granary.Inference.Engine;
+using Granary.Storage.Manifests;
 using Granary.Storage.Objects;
 using Granary.Testing;
 using Microsoft.Extensions.DependencyInjection;
@@ -32,6 +33,9 @@ public class OneSilo : IAsyncLifetime
 
     /// <summary>Gets what the sample model runs in.</summary>
     protected virtual string Dtype => "float32";
+
+    /// <summary>Gets the most ids that a manifest keeps itself.</summary>
+    protected virtual int MostInlineTokenIds => ManifestStore.MostInlineTokenIds;
 
     /// <summary>Gets how KV is stored, and held.</summary>
     protected virtual string Codec => "none";
@@ -63,6 +67,7 @@ public class OneSilo : IAsyncLifetime
             silo.Services.AddSingleton(Time);
             silo.Services.AddSingleton(Loading);
             silo.AddGranaryGrains(Store);
+            silo.Services.AddSingleton(new ManifestStore(Store, MostInlineTokenIds));
             silo.Services.Configure<ResidencyOptions>(options => options.BudgetBytes = BudgetBytes);
             silo.Services.Configure<EngineOptions>(Configure);
             silo.Services.Configure<SweepOptions>(Configure);
@@ -106,6 +111,9 @@ public class OneSilo : IAsyncLifetime
         await _cluster!.DisposeAsync();
         await InitializeAsync();
     }
+
+    /// <summary>Ends all activations that do nothing, so that what they know is read again.</summary>
+    public Task DeactivateAllAsync() => Grains.GetGrain<IManagementGrain>(0).ForceActivationCollection(TimeSpan.Zero);
 
     public IContextGrain Context(string name, string tenant = "default") =>
         Grains.GetGrain<IContextGrain>(new ContextId(tenant, Model, name).ToString());

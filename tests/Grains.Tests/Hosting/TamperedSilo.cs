@@ -8,10 +8,17 @@ namespace Granary.Grains.Tests.Hosting;
 /// <summary>A silo on a store that tests write to behind its back.</summary>
 public abstract class TamperedSilo : OneSilo
 {
+    // A context of a few pages already keeps its ids in a blob.
+    protected override int MostInlineTokenIds => 256;
+
     /// <summary>Skips the test where its store is missing.</summary>
     public virtual void Require()
     {
     }
+
+    /// <summary>Lists the keys of the tenant's token blobs.</summary>
+    public async Task<HashSet<string>> BlobKeysAsync() =>
+        await Store.ListAsync("tokens/default/", TestContext.Current.CancellationToken).Select(static blob => blob.Key).ToHashSetAsync(StringComparer.Ordinal, TestContext.Current.CancellationToken);
 
     /// <summary>Lists the keys of a context's chunks, in order.</summary>
     public async Task<string[]> ChunkKeysAsync(string context)
