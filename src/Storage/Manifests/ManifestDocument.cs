@@ -24,7 +24,7 @@ internal sealed record ManifestDocument
 
     public required string Fingerprint { get; init; }
 
-    public required bool Shared { get; init; }
+    public bool Shared { get; init; } // not in what earlier builds wrote
 
     public required IReadOnlyDictionary<string, ManifestChunk[]> Chunks { get; init; }
 
