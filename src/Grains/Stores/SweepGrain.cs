@@ -32,8 +32,9 @@ internal sealed partial class SweepGrain(IObjectStore store, IOptions<SweepOptio
         {
             running = (repair, Start<StoreCheckStatus>(async (report, stopping) =>
             {
-                var found = await new StoreCheck(store, time).RunAsync(Tenant, repair, at => report(new StoreCheckStatus(at.Done, at.Total)), stopping);
-                return new StoreCheckStatus(found.Contexts + found.Chunks, found.Contexts + found.Chunks, Describe(found));
+                var last = new StoreCheckStatus(0, 0);
+                var found = await new StoreCheck(store, time).RunAsync(Tenant, repair, at => report(last = new StoreCheckStatus(at.Done, at.Total)), stopping);
+                return last with { Done = last.Total, Result = Describe(found) };
             }));
             _check = running;
         }
@@ -98,8 +99,9 @@ internal sealed partial class SweepGrain(IObjectStore store, IOptions<SweepOptio
         var work = Start<StoreSweepStatus>(
             async (report, stopping) =>
             {
-                var found = await new StoreSweep(store, time).RunAsync(Tenant, options, at => report(new StoreSweepStatus(at.Done, at.Total)), stopping);
-                return new StoreSweepStatus(found.Contexts + found.Chunks, found.Contexts + found.Chunks, Describe(found));
+                var last = new StoreSweepStatus(0, 0);
+                var found = await new StoreSweep(store, time).RunAsync(Tenant, options, at => report(last = new StoreSweepStatus(at.Done, at.Total)), stopping);
+                return last with { Done = last.Total, Result = Describe(found) };
             },
             outlivesCallers);
         _sweep = (request, work);
