@@ -79,7 +79,7 @@ internal sealed class Benchmark(BenchOptions options, CancellationToken cancella
 
         try
         {
-            return await AzuriteProcess.StartAsync(options.Azurite, folder, cancellationToken);
+            return await AzuriteProcess.StartAsync(options.Azurite, folder, cancellationToken: cancellationToken);
         }
         catch (Exception e) when (e is InvalidOperationException or TimeoutException or Win32Exception)
         {

@@ -18,7 +18,7 @@ public static class ObjectStores
     /// <summary>Opens a store. No request is made to Azure yet; a container is created by the first write.</summary>
     /// <param name="location">
     /// A folder's path; an Azure connection string, with <c>;Container=name;Prefix=p</c> where they are not <c>granary</c> and empty;
-    /// <c>https://account.blob.core.windows.net/container[/prefix]</c>, with the identity that <c>DefaultAzureCredential</c> finds; or <c>memory://</c>, for tests.
+    /// <c>https://account.blob.core.windows.net/container[/prefix]</c> (or <c>https://IP[:PORT]/account/container[/prefix]</c>), with the identity that <c>DefaultAzureCredential</c> finds; or <c>memory://</c>, for tests.
     /// </param>
     /// <param name="time">Gives folders and memory their times.</param>
     /// <returns>The store.</returns>
@@ -74,11 +74,12 @@ public static class ObjectStores
             throw Invalid("The store's address cannot be read, or has a query or a user.");
         }
 
-        var path = Uri.UnescapeDataString(url.AbsolutePath).Trim('/').Split('/', 2);
-        var container = path[0].Length > 0 ? path[0] : DefaultContainer;
+        // A host that is an IP address, as an emulator's or a private endpoint's, has the account in front of the path.
+        var address = new BlobUriBuilder(url);
+        var (container, prefix) = (address.BlobContainerName is { Length: > 0 } named ? named : DefaultContainer, address.BlobName.Trim('/'));
         CheckContainer(container);
-        var client = new BlobContainerClient(new Uri($"{url.GetLeftPart(UriPartial.Authority)}/{container}"), new DefaultAzureCredential(), ClientOptions());
-        return new AzureObjectStore(client, path.Length > 1 ? path[1] : "");
+        (address.BlobContainerName, address.BlobName) = (container, "");
+        return new AzureObjectStore(new BlobContainerClient(address.ToUri(), new DefaultAzureCredential(), ClientOptions()), prefix);
     }
 
     /// <summary>Makes the settings of every client: the service's version, how often a request is tried, how long a try waits.</summary>

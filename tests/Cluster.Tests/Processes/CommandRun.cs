@@ -32,11 +32,11 @@ internal sealed record CommandRun(string Command, int ExitCode, IReadOnlyList<st
         return run;
     }
 
-    /// <summary>Runs the command.</summary>
-    public static async Task<CommandRun> RunAsync(IEnumerable<string> arguments, CancellationToken cancellationToken)
+    /// <summary>Runs the command, with more variables where they are given.</summary>
+    public static async Task<CommandRun> RunAsync(IEnumerable<string> arguments, CancellationToken cancellationToken, IReadOnlyDictionary<string, string?>? more = null)
     {
         string[] all = [.. arguments, "--json"];
-        await using var process = GranaryProcess.Start(all, Environment);
+        await using var process = GranaryProcess.Start(all, new Dictionary<string, string?>(Environment.Concat(more ?? new Dictionary<string, string?>())));
         var exitCode = await process.WaitForExitAsync(MostTime, cancellationToken);
         return new CommandRun(string.Join(' ', all), exitCode, process.Output, process.Errors);
     }

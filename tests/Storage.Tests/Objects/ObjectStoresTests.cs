@@ -15,6 +15,8 @@ public sealed class ObjectStoresTests
     [InlineData("https://acme.blob.core.windows.net/kv-cache", "https://acme.blob.core.windows.net/kv-cache")]
     [InlineData("https://acme.blob.core.windows.net/kv-cache/p/q", "https://acme.blob.core.windows.net/kv-cache/p/q")]
     [InlineData("https://acme.blob.core.windows.net", "https://acme.blob.core.windows.net/granary")]
+    [InlineData("https://127.0.0.1:10000/acme/kv-cache/p/q", "https://127.0.0.1:10000/acme/kv-cache/p/q")]
+    [InlineData("https://127.0.0.1:10000/acme", "https://127.0.0.1:10000/acme/granary")]
     [InlineData("memory://", "memory://")]
     public void Open_LocationIsKnown_DescribesItWithoutSecrets(string location, string? description)
     {

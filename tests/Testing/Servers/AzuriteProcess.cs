@@ -24,16 +24,18 @@ public sealed class AzuriteProcess : IAsyncDisposable
     /// <summary>Starts it, and waits until it listens.</summary>
     /// <param name="script">Azurite's <c>azurite-blob</c>.</param>
     /// <param name="folder">Where its blobs lie; in memory where null.</param>
+    /// <param name="certificate">Speaks TLS with it, and takes bearer tokens as Azure does, but for their signature; plain HTTP where null.</param>
     /// <param name="cancellationToken">Ends the wait, and the process.</param>
     /// <exception cref="TimeoutException">It does not listen; the message has its last lines.</exception>
     /// <exception cref="InvalidOperationException">It ended; the message has its last lines.</exception>
-    public static async Task<AzuriteProcess> StartAsync(string script, string? folder = null, CancellationToken cancellationToken = default)
+    public static async Task<AzuriteProcess> StartAsync(string script, string? folder = null, LoopbackCertificate? certificate = null, CancellationToken cancellationToken = default)
     {
         var port = LoopbackPort.FindFree();
         // Azure.Storage.Blobs 12.30.1 speaks a version that Azurite 3.37.0 does not know: without the check's skip it answers 400.
         string[] arguments =
         [
             script, "--blobHost", "127.0.0.1", "--blobPort", port.ToString(CultureInfo.InvariantCulture), "--skipApiVersionCheck", "--silent", "--disableTelemetry",
+            .. certificate is null ? (string[])[] : ["--oauth", "basic", "--cert", certificate.CertificatePath, "--key", certificate.KeyPath],
             .. folder is null ? (string[])["--inMemoryPersistence", "--extentMemoryLimit", "2048"] : ["--location", folder],
         ];
         var azurite = new AzuriteProcess(ChildProcess.Start("node", arguments), port);
