@@ -162,36 +162,6 @@ public sealed class StoreDownTests(OutageSilo silo) : IClassFixture<OutageSilo>,
         Assert.StartsWith("the store does not answer; computed 600 tokens", during.Plan.Reason, StringComparison.Ordinal);
     }
 
-    [Fact, Trait("Invariant", "11")]
-    public async Task Generate_StoreFallsSilent_IsComputedWithoutWaitingForTheStoresBounds()
-    {
-        var request = new GenerateRequest { Context = TokenInput.OfTokens(OneSilo.Ids(Tokens, 62)), Prompt = Ask.Prompt, Options = Ask.Options };
-        var expected = await OneSilo.EndAsync(silo.Nameless().GenerateAsync(request with { NoCache = true }));
-        Outage.BeginSilence();
-
-        var (during, took) = await TimeAsync(() => OneSilo.EndAsync(silo.Nameless().GenerateAsync(request)));
-
-        AssertSame(expected, during);
-        Assert.StartsWith("the store does not answer; computed 600 tokens", during.Plan.Reason, StringComparison.Ordinal);
-        Assert.InRange(took, TimeSpan.Zero, MostAnswer + MostAnswer); // one page's patience, and three pages
-    }
-
-    [Fact, Trait("Invariant", "11")]
-    public async Task Ask_StoreFallsSilentWithinARestore_IsComputedWithoutWaitingForTheStoresBounds()
-    {
-        var context = silo.Context("midway-silent");
-        await OneSilo.CreateAsync(context, TokenInput.OfTokens(OneSilo.Ids(Tokens, 63)));
-        var before = await OneSilo.EndAsync(context.AskAsync(Ask));
-        await context.EvictAsync();
-        Outage.BeginSilence(); // the last check is young: the first thing to meet it is the read of a page
-
-        var (during, took) = await TimeAsync(() => OneSilo.EndAsync(context.AskAsync(Ask)));
-
-        AssertSame(before, during);
-        Assert.Equal(Tokens, during.Usage.RecomputedTokens);
-        Assert.InRange(took, TimeSpan.Zero, MostAnswer + MostAnswer);
-    }
-
     [Theory, Trait("Invariant", "4")]
     [InlineData(false)]
     [InlineData(true)]
