@@ -83,7 +83,7 @@ internal sealed class EstimateGrain(
     {
         foreach (var some in unknown.Chunk(LooksAtATime))
         {
-            var found = await Task.WhenAll(some.Select(chunk => chunks.IsThereAsync(chunk, cancellationToken)));
+            var found = await Task.WhenAll(some.Select(chunk => chunks.ExistsAsync(chunk, cancellationToken)));
             foreach (var (chunk, isThere) in some.Zip(found))
             {
                 stored[chunk.Hash] = isThere;

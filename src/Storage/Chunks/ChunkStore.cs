@@ -37,14 +37,6 @@ public sealed class ChunkStore(IObjectStore store)
     public Task<ChunkWrite> RepairAsync(ChunkIdentity identity, ReadOnlyMemory<byte> kv, ObjectVersion bad, CancellationToken cancellationToken) =>
         WriteAsync(identity, kv, Precondition.Unchanged(bad), cancellationToken);
 
-    /// <summary>Looks whether a chunk is there, with its right length. What is in it is checked by whoever reads it.</summary>
-    /// <param name="identity">The chunk.</param>
-    /// <param name="cancellationToken">Cancels.</param>
-    /// <returns>Whether it is.</returns>
-    /// <exception cref="StorageException"><c>StoreUnavailable</c>: the store does not answer; see its message.</exception>
-    public async Task<bool> IsThereAsync(ChunkIdentity identity, CancellationToken cancellationToken) =>
-        await store.HeadAsync(identity.Key, cancellationToken).ConfigureAwait(false) is { } info && info.Length == StoredBytes(identity);
-
     /// <summary>Reads a chunk's KV in place and checks everything about it.</summary>
     /// <param name="identity">What is expected.</param>
     /// <param name="expectedChecksum">The manifest's checksum, or <see langword="null"/> where it names none.</param>
@@ -75,10 +67,11 @@ public sealed class ChunkStore(IObjectStore store)
         }
     }
 
-    /// <summary>Gets whether a chunk is there with the right length; its bytes are not looked at.</summary>
+    /// <summary>Gets whether a chunk is there with the right length; its bytes are not looked at: whoever reads it checks them.</summary>
     /// <param name="identity">The chunk.</param>
     /// <param name="cancellationToken">Cancels.</param>
     /// <returns>Whether it is.</returns>
+    /// <exception cref="StorageException"><c>StoreUnavailable</c>: the store does not answer; see its message.</exception>
     public async Task<bool> ExistsAsync(ChunkIdentity identity, CancellationToken cancellationToken) =>
         await store.HeadAsync(identity.Key, cancellationToken).ConfigureAwait(false) is { } info && info.Length == StoredBytes(identity);
 
