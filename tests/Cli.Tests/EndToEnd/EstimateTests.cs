@@ -60,6 +60,42 @@ public sealed class EstimateTests : IAsyncDisposable
         Assert.Equal(Number(estimate, "storeBytes"), ChunkBytes());
     }
 
+    [Fact, Trait("Invariant", "1")]
+    public async Task Estimate_AChunkIsCutShort_CountsItAsPrecomputeRepairsIt()
+    {
+        var file = Items("cut.jsonl", ("a", Prefix));
+        (await _silo.Place.RunAsync("dataset", "precompute", file, "--model", Workplace.SampleModel, "--store", _silo.Place.Store, "--json")).Succeeded(); // its silo, and what that holds in memory, end with it
+        var (last, lastBytes) = ChunkFiles().Select(static chunk => (chunk, chunk.Length)).MinBy(static chunk => chunk.Length);
+        using (var chunk = last.OpenWrite())
+        {
+            chunk.SetLength(lastBytes - 1);
+        }
+
+        var estimate = await EstimateAsync(file);
+        Assert.Equal((2L, 1L, lastBytes), (Number(estimate, "distinctPages"), Number(estimate, "storedPages"), Number(estimate, "storeBytes")));
+        Assert.Equal(lastBytes - 1, ChunkFiles().Min(static chunk => chunk.Length)); // an estimate repairs nothing
+
+        var computed = (await RunAsync("dataset", "precompute", file, "--name", "again")).Succeeded().Result;
+        Assert.Equal(Number(computed, "prefilledTokens"), Number(estimate, "prefillTokens"));
+        Assert.Equal(lastBytes, ChunkFiles().Min(static chunk => chunk.Length));
+        Assert.Equal(0, Number(await EstimateAsync(file), "storeBytes"));
+    }
+
+    [Fact]
+    public async Task Estimate_OfSquad_IsThatOfTheSameContexts()
+    {
+        var squad = _silo.Place.Write("squad.json", JsonSerializer.Serialize(new { data = new[] { new { title = "t", paragraphs = new[] { new { context = Prefix }, new { context = "Short." } } } } }));
+        var lines = Items("lines.jsonl", ("a", Prefix), ("b", "Short."));
+
+        var (ofSquad, ofLines) = ((await EstimateAsync(squad)).AsObject(), (await EstimateAsync(lines)).AsObject());
+
+        Assert.Equal(2, Number(ofSquad, "items"));
+        foreach (var same in new[] { "items", "failed", "tokens", "pages", "distinctPages", "prefillTokens", "storeBytes", "residentBytes" })
+        {
+            Assert.Equal(Number(ofLines, same), Number(ofSquad, same));
+        }
+    }
+
     [Fact]
     public async Task Estimate_OfOneContext_HoldsWhatSizeSays()
     {
@@ -73,15 +109,14 @@ public sealed class EstimateTests : IAsyncDisposable
     [Fact]
     public async Task Estimate_ItemsThatWouldFail_AreToldAndTheOthersCount()
     {
-        var file = Items("bad.jsonl", ("long", string.Concat(Enumerable.Repeat(Prefix, 20))), ("", Prefix), ("good", Prefix), (new string('x', 128), Prefix));
+        var file = Items("bad.jsonl", ("long", string.Concat(Enumerable.Repeat(Prefix, 20))), ("", Prefix), ("good", Prefix), (new string('x', 128), Prefix), ("empty", ""));
         File.AppendAllText(file, "no json\n");
 
         var run = await RunAsync("dataset", "estimate", file);
 
         Assert.Equal((1, "DatasetInvalid"), (run.ExitCode, run.Error.Code));
-        Assert.Equal((5L, 3L), (Number(run.Result, "items"), Number(run.Result, "failed")));
-        Assert.Contains("long", run.Error.Message, StringComparison.Ordinal);
-        Assert.Contains("line 5", run.Error.Message, StringComparison.Ordinal);
+        Assert.Equal((6L, 4L), (Number(run.Result, "items"), Number(run.Result, "failed")));
+        Assert.All(["long", "'empty' is empty", "line 6"], named => Assert.Contains(named, run.Error.Message, StringComparison.Ordinal));
         var computed = await RunAsync("dataset", "precompute", file);
         Assert.Equal(Number(computed.Result, "failed"), Number(run.Result, "failed"));
         Assert.Equal((Number(computed.Result, "prefilledTokens"), ChunkBytes()), (Number(run.Result, "prefillTokens"), Number(run.Result, "storeBytes")));
@@ -118,10 +153,12 @@ public sealed class EstimateTests : IAsyncDisposable
         return _silo.Place.Write(name, string.Concat(lines));
     }
 
-    private long ChunkBytes()
+    private long ChunkBytes() => ChunkFiles().Sum(static file => file.Length);
+
+    private FileInfo[] ChunkFiles()
     {
         var folder = Path.Combine(_silo.Place.Store, "chunks");
-        return Directory.Exists(folder) ? new DirectoryInfo(folder).EnumerateFiles("*", SearchOption.AllDirectories).Sum(static file => file.Length) : 0;
+        return Directory.Exists(folder) ? new DirectoryInfo(folder).GetFiles("*", SearchOption.AllDirectories) : [];
     }
 
     private async Task<JsonNode> EstimateAsync(string file) => (await RunAsync("dataset", "estimate", file)).Succeeded().Result;

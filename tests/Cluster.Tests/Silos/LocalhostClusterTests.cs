@@ -39,6 +39,29 @@ public sealed class LocalhostClusterTests
         await silo.StopAsync(cancellationToken);
     }
 
+    [Fact]
+    public async Task DatasetEstimate_ClusterIsALocalGateway_IsWhatPrecomputeWrites()
+    {
+        var cancellationToken = TestContext.Current.CancellationToken;
+        using var folder = new ScratchFolder();
+        var gateway = LoopbackPort.FindFree();
+        await using var silo = await SiloProcess.StartAsync(folder.GetPath("store"), "localhost", cancellationToken, gateway);
+        string[] at = ["datasets/ledgers.jsonl", "--model", "ledger-4m", "--cluster", $"localhost:{gateway}"];
+
+        var before = (await CommandRun.SucceedAsync(["dataset", "estimate", .. at], cancellationToken)).Result;
+        Assert.False(Directory.Exists(folder.GetPath("store/chunks")));
+        var computed = (await CommandRun.SucceedAsync(["dataset", "precompute", .. at], cancellationToken)).Result;
+        var after = (await CommandRun.SucceedAsync(["dataset", "estimate", .. at], cancellationToken)).Result;
+
+        var written = new DirectoryInfo(folder.GetPath("store/chunks")).EnumerateFiles("*", SearchOption.AllDirectories).Sum(static chunk => chunk.Length);
+        Assert.Equal((written, computed.GetProperty("prefilledTokens").GetInt64()), Work(before));
+        Assert.Equal((0L, 0L), Work(after));
+        await silo.StopAsync(cancellationToken);
+    }
+
+    private static (long StoreBytes, long PrefillTokens) Work(JsonElement estimate) =>
+        (estimate.GetProperty("storeBytes").GetInt64(), estimate.GetProperty("prefillTokens").GetInt64());
+
     private static string? Decision(JsonElement answer) => answer.GetProperty("plan").GetProperty("decision").GetString();
 
     // Log-probabilities are printed so that they round-trip: equal text is equal bits.
