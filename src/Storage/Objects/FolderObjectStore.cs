@@ -12,9 +12,6 @@ public sealed class FolderObjectStore : IObjectStore
 {
     private const int SliceLength = 8 << 20;
 
-    // A chunk's pages are in the device's memory while they are used; a second copy of them in the page cache costs the processor more than the write itself, and drives out weights.
-    private const int LeastUncached = 1 << 20;
-
     private static readonly TimeSpan TemporaryFileGrace = TimeSpan.FromHours(1);
     private static readonly EnumerationOptions Everything = new() { AttributesToSkip = 0, IgnoreInaccessible = false };
 
@@ -246,12 +243,7 @@ public sealed class FolderObjectStore : IObjectStore
                 {
                     cancellationToken.ThrowIfCancellationRequested();
                     var slice = rest[..Math.Min(SliceLength, rest.Length)];
-                    var written = content.Length >= LeastUncached ? Posix.WriteUncached(file, slice.Span, offset) : 0;
-                    if (written < slice.Length)
-                    {
-                        RandomAccess.Write(file, slice.Span[written..], offset + written);
-                    }
-
+                    RandomAccess.Write(file, slice.Span, offset);
                     offset += slice.Length;
                 }
             }

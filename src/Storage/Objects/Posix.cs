@@ -3,8 +3,8 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Granary.Storage.Objects;
 
-/// <summary>The system calls that .NET does not offer: opening and syncing a folder, reserving space with the true error, and writing past the page cache.</summary>
-internal static unsafe partial class Posix
+/// <summary>The three system calls that .NET does not offer: opening and syncing a folder, and reserving space with the true error.</summary>
+internal static partial class Posix
 {
     public const int PermissionDenied = 13;
     public const int OperationNotPermitted = 1;
@@ -14,7 +14,6 @@ internal static unsafe partial class Posix
     public const int QuotaExceeded = 122;
 
     private const int InvalidArgument = 22;
-    private const int DoNotCache = 0x80; // RWF_DONTCACHE, Linux 6.14
     private const int ReadOnlyDirectoryCloseOnExec = 0x10000 | 0x80000; // O_RDONLY | O_DIRECTORY | O_CLOEXEC
 
     /// <summary>Makes a folder's entries durable: creations, renames and deletions in it.</summary>
@@ -48,17 +47,6 @@ internal static unsafe partial class Posix
         }
     }
 
-    /// <summary>Writes what nobody is expected to read soon: the kernel drops it from the page cache once it is on the disk.</summary>
-    /// <returns>The bytes that were written, perhaps not all; 0 where the kernel or the file system cannot, or it failed: a plain write says why.</returns>
-    public static int WriteUncached(SafeFileHandle file, ReadOnlySpan<byte> bytes, long offset)
-    {
-        fixed (byte* start = bytes)
-        {
-            var part = new Vector(start, bytes.Length);
-            return (int)Math.Max(0, WriteVector(file, &part, 1, offset, DoNotCache));
-        }
-    }
-
     private static IOException Failed(string verb, string path)
     {
         var error = Marshal.GetLastPInvokeError();
@@ -71,20 +59,9 @@ internal static unsafe partial class Posix
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int SyncFile(int descriptor);
 
-    [LibraryImport("libc", EntryPoint = "pwritev2", SetLastError = true)]
-    private static partial nint WriteVector(SafeFileHandle file, Vector* parts, int count, long offset, int flags);
-
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     private static partial int Close(int descriptor);
 
     [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
     private static partial int Allocate(SafeFileHandle file, int mode, long offset, long length);
-
-    // struct iovec
-    [StructLayout(LayoutKind.Sequential)]
-    private readonly struct Vector(byte* start, nint length)
-    {
-        public readonly byte* Start = start;
-        public readonly nint Length = length;
-    }
 }

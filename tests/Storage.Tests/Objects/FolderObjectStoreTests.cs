@@ -29,43 +29,6 @@ public sealed class FolderObjectStoreTests : ObjectStoreContract, IDisposable
         Assert.Equal(_root, _store.Description);
     }
 
-    [Theory]
-    [InlineData(null)]
-    [InlineData("/dev/shm")] // a file system that is nothing but page cache, and so cannot write past it
-    public async Task PutAsync_SizesAboutThatOfUncachedWrites_ReadBackEqual(string? where)
-    {
-        var root = where is null ? _root : Path.Combine(where, $"granary-store-{Guid.NewGuid():N}");
-        try
-        {
-            var store = new FolderObjectStore(root, _time);
-            foreach (var length in new[] { (1 << 20) - 1, 1 << 20, (1 << 20) + 1, (8 << 20) + 4097 })
-            {
-                var bytes = Random(length, length);
-                var parts = new Segment(bytes.AsMemory(0, 777));
-                var last = parts.Append(bytes.AsMemory(777));
-                await store.PutAsync("big", new ReadOnlySequence<byte>(parts, 0, last, last.Memory.Length), Precondition.None, Stopping);
-                Assert.Equal(bytes, (await store.FindAsync("big", Stopping))!.Content);
-            }
-        }
-        finally
-        {
-            if (where is not null)
-            {
-                Directory.Delete(root, recursive: true);
-            }
-        }
-    }
-
-    [Fact]
-    public void WriteUncached_FileCannotBeWritten_WritesNothing()
-    {
-        var path = Path.Combine(_root, "read-only");
-        File.WriteAllText(path, "kept");
-        using var file = File.OpenHandle(path);
-        Assert.Equal(0, Posix.WriteUncached(file, "lost"u8, 0));
-        Assert.Equal("kept", File.ReadAllText(path));
-    }
-
     [Fact]
     public async Task TouchAsync_TimeHasPassed_RaisesLastModified()
     {
@@ -308,17 +271,5 @@ public sealed class FolderObjectStoreTests : ObjectStoreContract, IDisposable
         }
 
         Assert.Equal("StoreUnavailable", (await Assert.ThrowsAsync<StorageException>(() => put)).Code);
-    }
-
-    private sealed class Segment : ReadOnlySequenceSegment<byte>
-    {
-        public Segment(ReadOnlyMemory<byte> memory) => Memory = memory;
-
-        public Segment Append(ReadOnlyMemory<byte> memory)
-        {
-            var next = new Segment(memory) { RunningIndex = RunningIndex + Memory.Length };
-            Next = next;
-            return next;
-        }
     }
 }
