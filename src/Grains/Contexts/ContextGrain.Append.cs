@@ -75,6 +75,7 @@ internal sealed partial class ContextGrain
                     Checksums = current.Manifest.Chunks.GetValueOrDefault(Model.Numerics)?.ToDictionary(static chunk => chunk.Hash, static chunk => chunk.Checksum) ?? [],
                     Reservation = reservation,
                     Persist = true,
+                    MustKnow = true,
                     Batch = batch,
                 },
                 filled => transition.Report(new ContextProgress(ContextStage.Prefilling, filled, ids.Length)),
@@ -90,6 +91,7 @@ internal sealed partial class ContextGrain
                 TokenIds = ids,
                 Chunks = new Dictionary<string, ManifestChunk[]> { [Model.Numerics] = ManifestChunks(chain, writes) }, // other numerics have the old ids only
                 Updated = time.GetUtcNow(),
+                Operations = [.. current.Manifest.Operations, new ManifestOperation(Guid.NewGuid().ToString("N"), current.Manifest.Version + 1)],
             };
             var stored = await CommitVersionAsync(next, current, stopping);
             Adopt(lease, chain, stored.Manifest);
@@ -123,8 +125,14 @@ internal sealed partial class ContextGrain
             }
             catch (ObjectConflictException)
             {
-                // Another process was quicker, or the context was deleted; or a process has only named more chunks of the version that grows.
+                // Another process was quicker, or the context was deleted; or a process has only named more chunks, of the version that grows or, where
+                // the answer to this commit was lost, of the one that it made: then its operation is there.
                 previous = await RequireAsync(stopping);
+                if (previous.Manifest.Incarnation == next.Incarnation && previous.Manifest.Operations.Contains(next.Operations[^1]))
+                {
+                    return previous with { Manifest = previous.Manifest.Version == next.Version ? previous.Manifest : next };
+                }
+
                 if (attempt == MostCommitAttempts || !IsCurrent(current.Manifest))
                 {
                     throw OtherVersion(previous.Manifest, current.Manifest.Version);

@@ -79,7 +79,7 @@ internal sealed partial class ContextGrain
             {
                 outcome = await filler.FillAsync(
                     lease,
-                    new FillRequest { Model = Model, Worker = Worker, Chain = chain, Reservation = reservation, Persist = true, Batch = request.Batch },
+                    new FillRequest { Model = Model, Worker = Worker, Chain = chain, Reservation = reservation, Persist = true, MustKnow = true, Batch = request.Batch },
                     filled => transition.Report(new ContextProgress(ContextStage.Prefilling, filled, ids.Length)),
                     stopping);
             }

@@ -188,10 +188,11 @@ internal sealed partial class ContextGrain
         }
     }
 
+    // What an accepted manifest names is only expected: nobody has acknowledged that it is there.
     private ContextManifest WithChunks(ContextManifest manifest, ManifestChunk[] own) => manifest with
     {
         State = ManifestStates.Stored,
-        Chunks = new Dictionary<string, ManifestChunk[]>(manifest.Chunks) { [Model.Numerics] = own },
+        Chunks = new Dictionary<string, ManifestChunk[]>(manifest.Chunks.Where(_ => manifest.State == ManifestStates.Stored)) { [Model.Numerics] = own },
         Updated = time.GetUtcNow(),
     };
 

@@ -158,10 +158,18 @@ internal sealed partial class ContextGrain(
     {
         try
         {
-            var asked = time.GetTimestamp();
+            var (asked, commits) = (time.GetTimestamp(), _commits);
             var committed = await manifests.CommitAsync(next, previous, cancellationToken);
+            if (commits == _commits)
+            {
+                Adopt(committed, asked);
+            }
+            else
+            {
+                _checked = null; // a later commit has been answered before this one: what it left may be the newer
+            }
+
             _commits++;
-            Adopt(committed, asked);
             return committed;
         }
         catch (ObjectConflictException)

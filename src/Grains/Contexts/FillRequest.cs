@@ -30,6 +30,9 @@ internal sealed record FillRequest
     /// <summary>Gets whether every page is expected in the store, so that a missing one is a fault and the next is looked for all the same.</summary>
     public bool ExpectStored { get; init; }
 
+    /// <summary>Gets whether a commit depends on what is stored, so that the store's answer is waited for as long as its own bounds allow.</summary>
+    public bool MustKnow { get; init; }
+
     /// <summary>Gets whether the store is known not to answer, so that what it holds is computed and neither waited for nor written again.</summary>
     public bool IsStoreSilent { get; init; }
 

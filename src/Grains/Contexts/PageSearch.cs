@@ -126,9 +126,7 @@ internal sealed partial class PageSearch : IAsyncDisposable
         }
     }
 
-    // A creation has to know what is stored in any case.
-    private bool MustKnow => _request.Persist && !_request.ExpectStored;
-
+    // What is to be stored is looked for in any case.
     private bool Loads(int index) => IsSure || _request.Persist ? _plan.Loads(index) : _plan.Looks(index);
 
     private KvPage Allocate(ChunkIdentity chunk) => KvPage.Allocate(_request.Model.Loaded.Layout, chunk.Start, chunk.Count, _request.Reservation);
@@ -147,7 +145,7 @@ internal sealed partial class PageSearch : IAsyncDisposable
         _reads++;
         try
         {
-            using var patience = new CancellationTokenSource(MustKnow ? Timeout.InfiniteTimeSpan : _plan.PatienceFor(index), _time);
+            using var patience = new CancellationTokenSource(_request.MustKnow ? Timeout.InfiniteTimeSpan : _plan.PatienceFor(index), _time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, _stopping.Token);
             var read = await _chunks.ReadAsync(chunk, _request.Checksums.GetValueOrDefault(chunk.Hash.ToString()), page, either.Token);
             if (read.Fault is not { } fault)
@@ -168,7 +166,7 @@ internal sealed partial class PageSearch : IAsyncDisposable
             _looksInStore &= fault != ChunkFault.Absent || _request.ExpectStored;
             return (PageSource.Nowhere, read.Version);
         }
-        catch (Exception e) when (!MustKnow && (e is StorageException || (e is OperationCanceledException && !_stopping.IsCancellationRequested)))
+        catch (Exception e) when (!_request.MustKnow && (e is StorageException || (e is OperationCanceledException && !_stopping.IsCancellationRequested)))
         {
             // The store does not answer, or not in time: what it holds can be computed (invariant 3), and need not be written again.
             if (e is OperationCanceledException && !_isStoreSilent)

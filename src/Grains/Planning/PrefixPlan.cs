@@ -26,6 +26,7 @@ internal sealed class PrefixPlan(IReadOnlyList<PlannedPage> pages, PlanChoice ch
     private bool _reads;
     private bool _lookingCostsTooMuch;
     private bool _isStoreSilent;
+    private TimeSpan? _abandonedAfter;
     private double _loadSeconds;
     private double _computeSeconds;
 
@@ -93,7 +94,11 @@ internal sealed class PrefixPlan(IReadOnlyList<PlannedPage> pages, PlanChoice ch
     /// <param name="page">Its place in the chain.</param>
     /// <param name="waits">Whether nothing else was being read when that began.</param>
     /// <param name="took">How long it was waited for.</param>
-    public void Abandoned(int page, bool waits, TimeSpan took) => store.Observe(pages[page].Bytes, waits, took);
+    public void Abandoned(int page, bool waits, TimeSpan took)
+    {
+        _abandonedAfter = took;
+        store.Observe(pages[page].Bytes, waits, took);
+    }
 
     /// <summary>Learns how long a page took to compute.</summary>
     /// <param name="page">Its place in the chain.</param>
@@ -119,7 +124,7 @@ internal sealed class PrefixPlan(IReadOnlyList<PlannedPage> pages, PlanChoice ch
         }
 
         var text = _isStoreSilent
-            ? "the store does not answer"
+            ? _abandonedAfter is { } waited ? Format($"the store did not give a page within {waited.TotalSeconds:G3} s") : "the store does not answer"
             : choice == PlanChoice.Load
                 ? "loading was asked for"
                 : _expected is { } expected

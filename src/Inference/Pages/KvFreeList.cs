@@ -31,7 +31,14 @@ internal sealed unsafe class KvFreeList(long mostBytes)
             }
         }
 
-        return HugePages.Allocate(bytes);
+        try
+        {
+            return HugePages.Allocate(bytes);
+        }
+        catch (OutOfMemoryException) when (Drop(0, except: 0))
+        {
+            return HugePages.Allocate(bytes);
+        }
     }
 
     /// <summary>Takes memory back. Where there is no room for it, that of other sizes goes first: it is of a model or a page size that is used less.</summary>
@@ -41,16 +48,7 @@ internal sealed unsafe class KvFreeList(long mostBytes)
     {
         lock (_gate)
         {
-            foreach (var (size, others) in _free)
-            {
-                while (size != bytes && Bytes + bytes > mostBytes && others.TryPop(out var other))
-                {
-                    NativeMemory.AlignedFree((void*)other);
-                    Bytes -= size;
-                }
-            }
-
-            if (Bytes + bytes > mostBytes)
+            if (bytes > mostBytes || (Bytes + bytes > mostBytes && !Drop(mostBytes - bytes, except: bytes)))
             {
                 NativeMemory.AlignedFree(memory);
                 return;
@@ -63,6 +61,25 @@ internal sealed unsafe class KvFreeList(long mostBytes)
 
             blocks.Push((nint)memory);
             Bytes += bytes;
+        }
+    }
+
+    // Gives memory back to the system until no more than so much is kept; says whether it came to that, and gave any.
+    private bool Drop(long most, long except)
+    {
+        lock (_gate)
+        {
+            var before = Bytes;
+            foreach (var (size, blocks) in _free)
+            {
+                while (size != except && Bytes > most && blocks.TryPop(out var block))
+                {
+                    NativeMemory.AlignedFree((void*)block);
+                    Bytes -= size;
+                }
+            }
+
+            return Bytes <= most && Bytes < before;
         }
     }
 }

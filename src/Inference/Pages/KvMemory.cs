@@ -11,7 +11,7 @@ internal sealed unsafe class KvMemory : MemoryManager<byte>
     // Smaller blocks the allocator keeps by itself; larger ones it gives back to the kernel.
     private const long LeastKept = 128 << 10;
 
-    private static readonly KvFreeList FreeList = new(512L << 20);
+    private static readonly KvFreeList FreeList = new(Math.Min(512L << 20, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 16));
     private static long _liveBytes;
     private readonly KvReservation? _held;
     private byte* _address;

@@ -1,4 +1,5 @@
 using Granary.Contexts;
+using Granary.Errors;
 using Granary.Grains.Tests.Hosting;
 using Granary.Storage.Manifests;
 using Granary.Stores;
@@ -43,14 +44,58 @@ public sealed class NamedChunksTests(OneSilo silo) : IClassFixture<OneSilo>
     public async Task Ask_OfACreationThatWasCutOff_StoresIt()
     {
         await OneSilo.CreateAsync(silo.Context("cut"), TokenInput.OfTokens(OneSilo.Ids(Tokens, 52)));
-        var stored = (await new ManifestStore(silo.Store).FindAsync("default", OneSilo.Model, "cut", Stopping))!;
-        await new ManifestStore(silo.Store).CommitAsync(stored.Manifest with { State = ManifestStates.Accepted }, stored, Stopping);
+        await CutOffAsync("cut");
         await using var other = new SecondSilo(silo.Store);
         await other.InitializeAsync();
 
         await OneSilo.EndAsync(other.Context("cut").AskAsync(Ask, Stopping));
 
         await Wait.UntilAsync(async () => (await ManifestAsync("cut")).State == ManifestStates.Stored, "The context is not stored.");
+        Assert.DoesNotContain("expected-only", (await ManifestAsync("cut")).Chunks.Keys); // of another silo, which died before it wrote them
+        var checks = await silo.Grains.GetGrain<ISweepGrain>("default").CheckAsync(repair: false, Stopping).LastAsync(Stopping);
+        Assert.Equal(0, checks.Result!.FaultCount);
+    }
+
+    [Fact, Trait("Invariant", "4")]
+    public async Task Delete_WhileTheAnswerToANamingIsOnItsWay_IsNotTakenBack()
+    {
+        await OneSilo.CreateAsync(silo.Context("late"), TokenInput.OfTokens(OneSilo.Ids(Tokens, 55)));
+        await CutOffAsync("late");
+        var held = new HeldAnswerStore(silo.Store);
+        await using var other = new SecondSilo(held);
+        await other.InitializeAsync();
+        held.Hold("contexts/");
+        await OneSilo.EndAsync(other.Context("late").AskAsync(Ask, Stopping));
+        await held.Reached; // the naming is there, and its answer is not
+
+        await other.Context("late").DeleteAsync();
+        held.Release();
+
+        for (var look = 0; look < 40; look++)
+        {
+            Assert.Equal(ErrorCodes.ContextNotFound, (await Assert.ThrowsAsync<GranaryException>(() => other.Context("late").GetAsync())).Code);
+            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, Stopping);
+        }
+    }
+
+    [Fact, Trait("Invariant", "4")]
+    public async Task Append_ItsAnswerIsLostAndAnotherProcessNamesChunksOfItsVersion_IsAcknowledgedOnce()
+    {
+        await OneSilo.CreateAsync(silo.Context("lost"), TokenInput.OfTokens(OneSilo.Ids(Tokens, 56)));
+        var held = new HeldAnswerStore(silo.Store);
+        await using var other = new SecondSilo(held);
+        await other.InitializeAsync();
+        held.Hold("contexts/", loses: true);
+        var growing = other.Context("lost").AppendAsync(new AppendRequest { Input = TokenInput.OfTokens(OneSilo.Ids(20, 57)) }, Stopping).LastAsync(Stopping).AsTask();
+        await held.Reached; // version 2 is there, and its answer is lost
+        var manifests = new ManifestStore(silo.Store);
+        var stored = (await manifests.FindAsync("default", OneSilo.Model, "lost", Stopping))!;
+        await manifests.CommitAsync(stored.Manifest with { Chunks = new Dictionary<string, ManifestChunk[]>(stored.Manifest.Chunks) { ["other"] = [] } }, stored, Stopping);
+        held.Release();
+
+        Assert.Equal(2, (await growing).Result!.Context.Version);
+
+        Assert.Equal((2, Tokens + 20), ((await ManifestAsync("lost")).Version, (await ManifestAsync("lost")).TokenIds.Length));
     }
 
     [Fact, Trait("Invariant", "4")]
@@ -68,6 +113,18 @@ public sealed class NamedChunksTests(OneSilo silo) : IClassFixture<OneSilo>
         }
 
         Assert.Equal((2, Tokens + 900), ((await ManifestAsync("grows")).Version, (await ManifestAsync("grows")).TokenIds.Length));
+    }
+
+    // As a silo leaves it that dies before the chunks are there; another one, of other numerics, had accepted it before.
+    private async Task CutOffAsync(string name)
+    {
+        var manifests = new ManifestStore(silo.Store);
+        var stored = (await manifests.FindAsync("default", OneSilo.Model, name, Stopping))!;
+        var chunks = new Dictionary<string, ManifestChunk[]>(stored.Manifest.Chunks)
+        {
+            ["expected-only"] = [.. stored.Manifest.Chunks.Values.Single().Select(static chunk => chunk with { Hash = new string('a', 64), Checksum = null })],
+        };
+        await manifests.CommitAsync(stored.Manifest with { State = ManifestStates.Accepted, Chunks = chunks }, stored, Stopping);
     }
 
     private async Task<ContextManifest> ManifestAsync(string name) => (await new ManifestStore(silo.Store).FindAsync("default", OneSilo.Model, name, Stopping))!.Manifest;

@@ -1,5 +1,6 @@
 using Granary.Contexts;
 using Granary.Grains.Tests.Hosting;
+using Granary.Storage.Manifests;
 
 namespace Granary.Grains.Tests.Contexts;
 
@@ -23,12 +24,14 @@ public sealed class SilentReadTests(PlanningOutageSilo silo) : IClassFixture<Pla
     {
         var request = new GenerateRequest { Context = TokenInput.OfTokens(OneSilo.Ids(Tokens, 62)), Prompt = Ask.Prompt, Options = Ask.Options };
         var expected = await OneSilo.EndAsync(silo.Nameless().GenerateAsync(request with { NoCache = true }));
+        silo.KnowThatTheStoreIsQuick();
         silo.Outage.BeginSilence();
 
         var (during, took) = await TimeAsync(() => OneSilo.EndAsync(silo.Nameless().GenerateAsync(request)));
 
         AssertSame(expected, during);
         Assert.Equal(Tokens, during.Usage.RecomputedTokens);
+        Assert.StartsWith("the store did not give a page within 2", during.Plan.Reason, StringComparison.Ordinal);
         Assert.InRange(took, TimeSpan.Zero, MostAnswer);
     }
 
@@ -39,7 +42,31 @@ public sealed class SilentReadTests(PlanningOutageSilo silo) : IClassFixture<Pla
         await OneSilo.CreateAsync(context, TokenInput.OfTokens(OneSilo.Ids(Tokens, 63)));
         var before = await OneSilo.EndAsync(context.AskAsync(Ask));
         await context.EvictAsync();
+        silo.KnowThatTheStoreIsQuick();
         silo.Outage.BeginSilence(); // the last check is young: the first thing to meet it is the read of a page
+
+        var (during, took) = await TimeAsync(() => OneSilo.EndAsync(context.AskAsync(Ask)));
+
+        AssertSame(before, during);
+        Assert.Equal(Tokens, during.Usage.RecomputedTokens);
+        Assert.StartsWith("the store did not give a page within 2", during.Plan.Reason, StringComparison.Ordinal);
+        Assert.InRange(took, TimeSpan.Zero, MostAnswer);
+    }
+
+    [Fact, Trait("Invariant", "11")]
+    public async Task Ask_StoreFallsSilentWithinTheRestoreOfACutOffCreation_IsComputedToo()
+    {
+        var context = silo.Context("cut-silent");
+        await OneSilo.CreateAsync(context, TokenInput.OfTokens(OneSilo.Ids(Tokens, 65)));
+        var before = await OneSilo.EndAsync(context.AskAsync(Ask));
+        await context.EvictAsync();
+        var manifests = new ManifestStore(silo.Steady);
+        var stored = (await manifests.FindAsync("default", OneSilo.Model, "cut-silent", TestContext.Current.CancellationToken))!;
+        await manifests.CommitAsync(stored.Manifest with { State = ManifestStates.Accepted }, stored, TestContext.Current.CancellationToken);
+        await Task.Delay(TimeSpan.FromSeconds(1.05), TimeProvider.System, TestContext.Current.CancellationToken); // the age of a check
+        Assert.Equal("accepted", (await context.GetAsync()).State);
+        silo.KnowThatTheStoreIsQuick();
+        silo.Outage.BeginSilence();
 
         var (during, took) = await TimeAsync(() => OneSilo.EndAsync(context.AskAsync(Ask)));
 

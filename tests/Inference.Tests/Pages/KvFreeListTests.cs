@@ -50,6 +50,26 @@ public sealed unsafe class KvFreeListTests
     }
 
     [Fact]
+    public void Free_LargerThanTheLimit_KeepsWhatIsThere()
+    {
+        var list = new KvFreeList(2 * Size);
+        var (kept, large) = ((nint)list.Allocate(Size), (nint)list.Allocate(3 * Size));
+        list.Free((void*)kept, Size);
+        list.Free((void*)large, 3 * Size);
+        Assert.Equal(Size, list.Bytes);
+    }
+
+    [Fact]
+    public void Allocate_MoreThanThereIs_GivesBackWhatIsKept()
+    {
+        var list = new KvFreeList(2 * Size);
+        var kept = (nint)list.Allocate(Size);
+        list.Free((void*)kept, Size);
+        Assert.Throws<OutOfMemoryException>(() => (nint)list.Allocate(long.MaxValue / 2));
+        Assert.Equal(0, list.Bytes);
+    }
+
+    [Fact]
     public void Free_WithoutRoom_DropsOtherSizesFirst()
     {
         var list = new KvFreeList(3 * Size);
