@@ -77,7 +77,7 @@ internal sealed class GranaryDataset(IGrainFactory grains, GrainCalls calls, Dat
     private async Task<List<ContextEstimate>> EstimateBatchAsync(DatasetItem[] batch, string model, CancellationToken cancellationToken)
     {
         var grain = grains.GetGrain<IEstimateGrain>($"{id.Tenant}/{model}/~{Guid.NewGuid():N}");
-        var request = new EstimateRequest(Array.ConvertAll(batch, static item => TokenInput.OfText(item.Context)));
+        var request = new EstimateRequest(Array.ConvertAll(batch, item => new EstimatedContext(Names.OfDatasetItem(id.Name, item.Id), TokenInput.OfText(item.Context))));
         var estimates = await grain.EstimateAsync(request, cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
         return estimates.Count == batch.Length
             ? estimates

@@ -12,6 +12,8 @@ using Granary.Grains.Residency;
 using Granary.Models;
 using Granary.Naming;
 using Granary.Storage.Chunks;
+using Granary.Storage.Errors;
+using Granary.Storage.Manifests;
 using Granary.Storage.Specs;
 using Microsoft.Extensions.Options;
 using Orleans.Concurrency;
@@ -21,7 +23,15 @@ namespace Granary.Grains.Datasets;
 /// <summary>Estimates by the code that creates: the same tokens, limits, chains and sizes; only nothing is computed or written.</summary>
 [ContextPlacement, Reentrant]
 internal sealed class EstimateGrain(
-    ILocalSiloDetails silo, SiloModels models, TenantStore tenants, ChunkStore chunks, KvRegistry registry, PrefixPlanner planner, IOptions<SharingOptions> sharing) : Grain, IEstimateGrain
+    ILocalSiloDetails silo,
+    SiloModels models,
+    ManifestStore manifests,
+    TenantStore tenants,
+    ChunkStore chunks,
+    KvRegistry registry,
+    PrefixPlanner planner,
+    IOptions<SharingOptions> sharing,
+    TimeProvider time) : Grain, IEstimateGrain
 {
     private const int LooksAtATime = 16;
 
@@ -35,46 +45,80 @@ internal sealed class EstimateGrain(
     {
         var model = models.Get(Names.CheckModel(ContextKey.ModelOf(Key)));
         var worker = GrainFactory.GetGrain<IModelWorkerGrain>(new WorkerId(silo.Name, "cpu", model.Id).ToString());
-        var owner = sharing.Value.ChunkTenantOf(Names.CheckTenant(ContextKey.TenantOf(Key)));
-        var known = await tenants.FindSaltAsync(owner, cancellationToken);
-        var salt = known ?? RandomNumberGenerator.GetBytes(TenantStore.SaltLength); // a tenant without a salt has stored nothing; it gets none from being asked about
-        var stored = new Dictionary<ChunkHash, bool>();
-        foreach (var input in request.Contexts)
+        var query = new Query(Names.CheckTenant(ContextKey.TenantOf(Key)), model, worker);
+        foreach (var context in request.Contexts)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            yield return await EstimateAsync(input, model, worker, ids => model.ChainOf(salt, owner, ids), known is null ? null : stored, cancellationToken);
+            yield return await EstimateAsync(query, context, cancellationToken);
         }
     }
 
-    private async Task<ContextEstimate> EstimateAsync(
-        TokenInput input, ServedModel model, IModelWorkerGrain worker, Func<int[], ChunkIdentity[]> chainOf, Dictionary<ChunkHash, bool>? stored, CancellationToken cancellationToken)
+    private async Task<ContextEstimate> EstimateAsync(Query query, EstimatedContext context, CancellationToken cancellationToken)
     {
-        int[] ids;
         try
         {
-            (ids, _) = TokenLimits.FitContext(await TokenReader.ReadAsync("context", input, model, worker), new CreateContextRequest { Input = input }, model);
-            TokenLimits.CheckBudget("The context", ids.Length, model, registry.Budget);
+            var model = query.Model;
+            var read = await TokenReader.ReadAsync("context", context.Input, model, query.Worker);
+            var (ids, _) = TokenLimits.FitContext(read, new CreateContextRequest { Input = context.Input }, model);
+            TokenLimits.CheckBudget(context.Name, ids.Length, model, registry.Budget);
+            var existing = await FindExistingAsync(query, context.Name, ids, cancellationToken);
+            var owner = existing?.ChunkTenant ?? sharing.Value.ChunkTenantOf(query.Tenant);
+            var (salt, isKnown) = await GetSaltAsync(query, owner, cancellationToken);
+            var chain = model.ChainOf(salt, owner, ids);
+            if (existing is { State: ManifestStates.Stored } && existing.Chunks.ContainsKey(model.Numerics))
+            {
+                return Describe(model, ids.Length, chain, static _ => true); // creating finds it, and looks no further
+            }
+
+            if (isKnown)
+            {
+                await LookAsync(chain.Where(chunk => !query.Stored.ContainsKey(chunk.Hash)), query.Stored, cancellationToken);
+            }
+
+            return Describe(model, ids.Length, chain, chunk => query.Stored.GetValueOrDefault(chunk.Hash));
         }
-        catch (GranaryException e) when (e.Code != ErrorCodes.TokenizerMissing)
+        catch (Exception e) when (e is GranaryException { Code: not ErrorCodes.TokenizerMissing } or StorageException { Code: ErrorCodes.ManifestInvalid })
         {
-            return new ContextEstimate(0, [], model.IsExact, e.Code, e.Message);
+            return new ContextEstimate(0, [], query.Model.IsExact, e is GranaryException known ? known.Code : ErrorCodes.ManifestInvalid, e.Message);
+        }
+    }
+
+    private async Task<ContextManifest?> FindExistingAsync(Query query, string name, int[] ids, CancellationToken cancellationToken)
+    {
+        var found = (await manifests.FindAsync(query.Tenant, query.Model.Id, Names.Check("context", name), cancellationToken))?.Manifest;
+        if (found is null || found.State == ManifestStates.Deleted || found.Expires <= time.GetUtcNow())
+        {
+            return null;
         }
 
-        var chain = chainOf(ids);
-        if (stored is not null)
+        return found.TokenIds.AsSpan().SequenceEqual(ids) && found.Fingerprint == query.Model.Spec.Fingerprint
+            ? found
+            : throw new GranaryException(ErrorCodes.ContextConflict, $"'{name}' exists with other token ids.", "Choose another name, or delete the context first.");
+    }
+
+    // A tenant without a salt has stored nothing; it gets none from being asked about.
+    private async Task<(byte[] Salt, bool IsKnown)> GetSaltAsync(Query query, string owner, CancellationToken cancellationToken)
+    {
+        if (!query.Salts.TryGetValue(owner, out var salt))
         {
-            await LookAsync(chain.Where(chunk => !stored.ContainsKey(chunk.Hash)), stored, cancellationToken);
+            var known = await tenants.FindSaltAsync(owner, cancellationToken);
+            query.Salts[owner] = salt = (known ?? RandomNumberGenerator.GetBytes(TenantStore.SaltLength), known is not null);
         }
 
+        return salt;
+    }
+
+    private ContextEstimate Describe(ServedModel model, int tokens, ChunkIdentity[] chain, Func<ChunkIdentity, bool> isStored)
+    {
         var (layout, prefill) = (model.Loaded.Layout, planner.PaceOf(model.Id).Prefill);
         return new ContextEstimate(
-            ids.Length,
+            tokens,
             Array.ConvertAll(chain, chunk => new PageEstimate(
                 chunk.Hash.ToString(),
                 chunk.Count,
                 layout.BytesOf(chunk.Count),
                 ChunkStore.StoredBytes(chunk),
-                stored?[chunk.Hash] ?? false,
+                isStored(chunk),
                 prefill.IsKnown ? prefill.Expect(model.Loaded.PrefillOperations(chunk.Start, chunk.Count)) : null)),
             model.IsExact);
     }
@@ -89,5 +133,13 @@ internal sealed class EstimateGrain(
                 stored[chunk.Hash] = isThere;
             }
         }
+    }
+
+    // What one request has learned so far.
+    private sealed record Query(string Tenant, ServedModel Model, IModelWorkerGrain Worker)
+    {
+        public Dictionary<string, (byte[] Salt, bool IsKnown)> Salts { get; } = new(StringComparer.Ordinal);
+
+        public Dictionary<ChunkHash, bool> Stored { get; } = [];
     }
 }

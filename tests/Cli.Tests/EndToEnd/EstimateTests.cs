@@ -71,9 +71,10 @@ public sealed class EstimateTests : IAsyncDisposable
             chunk.SetLength(lastBytes - 1);
         }
 
-        var estimate = await EstimateAsync(file);
+        var estimate = (await RunAsync("dataset", "estimate", file, "--name", "again")).Succeeded().Result;
         Assert.Equal((2L, 1L, lastBytes), (Number(estimate, "distinctPages"), Number(estimate, "storedPages"), Number(estimate, "storeBytes")));
         Assert.Equal(lastBytes - 1, ChunkFiles().Min(static chunk => chunk.Length)); // an estimate repairs nothing
+        Assert.Equal(0, Number(await EstimateAsync(file), "storeBytes")); // under its own name precomputing finds it stored, and looks no further
 
         var computed = (await RunAsync("dataset", "precompute", file, "--name", "again")).Succeeded().Result;
         Assert.Equal(Number(computed, "prefilledTokens"), Number(estimate, "prefillTokens"));
@@ -120,6 +121,21 @@ public sealed class EstimateTests : IAsyncDisposable
         var computed = await RunAsync("dataset", "precompute", file);
         Assert.Equal(Number(computed.Result, "failed"), Number(run.Result, "failed"));
         Assert.Equal((Number(computed.Result, "prefilledTokens"), ChunkBytes()), (Number(run.Result, "prefillTokens"), Number(run.Result, "storeBytes")));
+    }
+
+    [Fact]
+    public async Task Estimate_OfContextsThatExist_SaysWhatPrecomputingFinds()
+    {
+        (await RunAsync("dataset", "precompute", Items("old.jsonl", ("a", Prefix), ("b", "Hugo is the miller.")))).Succeeded();
+        var changed = Items("changed.jsonl", ("a", Prefix), ("b", "Clara is the miller."), ("c", "Hugo is the miller."));
+
+        var estimate = await RunAsync("dataset", "estimate", changed, "--name", "old");
+
+        Assert.Equal((3L, 1L), (Number(estimate.Result, "items"), Number(estimate.Result, "failed")));
+        Assert.Contains("exists with other token ids", estimate.Error.Message, StringComparison.Ordinal);
+        var computed = await RunAsync("dataset", "precompute", changed, "--name", "old");
+        Assert.Equal((1L, 0L), (Number(computed.Result, "failed"), Number(computed.Result, "prefilledTokens")));
+        Assert.Equal((0L, 0L), (Number(estimate.Result, "prefillTokens"), Number(estimate.Result, "storeBytes"))); // the third's page is the second's, which is stored
     }
 
     [Fact]

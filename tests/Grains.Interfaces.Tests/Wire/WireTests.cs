@@ -53,7 +53,8 @@ public sealed class WireTests
     [Fact]
     public void Estimate_AcrossAGrainCall_KeepsItsPagesAndItsFault()
     {
-        Assert.Equal("text", RoundTrip(new EstimateRequest([TokenInput.OfText("text")])).Contexts[0].Text);
+        var asked = RoundTrip(new EstimateRequest([new EstimatedContext("d.i", TokenInput.OfText("text"))])).Contexts[0];
+        Assert.Equal(("d.i", "text"), (asked.Name, asked.Input.Text));
         var page = new PageEstimate("h", 1, 2, 3, true, null);
         Assert.Equal(page, RoundTrip(new ContextEstimate(5, [page], true)).Pages[0]);
         var failed = RoundTrip(new ContextEstimate(0, [], false, ErrorCodes.EmptyInput, "empty"));
