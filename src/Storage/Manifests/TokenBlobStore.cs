@@ -14,6 +14,7 @@ internal sealed class TokenBlobStore(IObjectStore store)
 {
     private const int MaxWriteAttempts = 4;
     private const string Extension = ".tokens";
+    private const string Absent = "it is absent";
 
     private static ReadOnlySpan<byte> Domain => "granary.token-ids.1"u8;
 
@@ -66,26 +67,33 @@ internal sealed class TokenBlobStore(IObjectStore store)
     /// <returns>The ids, or why they cannot be trusted, and the version that was there, if any was.</returns>
     public async Task<(int[]? Ids, string? Fault, ObjectVersion? Version)> ReadAsync(string tenant, TokenBlobName name, CancellationToken cancellationToken)
     {
-        var bytes = new byte[name.Count * sizeof(int)];
+        var key = KeyOf(tenant, name.Hash);
+        if (await store.HeadAsync(key, cancellationToken).ConfigureAwait(false) is not { } info)
+        {
+            return (null, Absent, null);
+        }
+
+        // Before anything is allocated: a small manifest may state a large count.
+        if (info.Length != name.Count * sizeof(int))
+        {
+            return (null, $"it has {info.Length:N0} bytes, {name.Count * sizeof(int):N0} are right", info.Version);
+        }
+
+        var bytes = new byte[info.Length];
         try
         {
-            if (await store.ReadAllAsync(KeyOf(tenant, name.Hash), [bytes], cancellationToken).ConfigureAwait(false) is not { } info)
+            if (await store.ReadAsync(key, 0, bytes, cancellationToken).ConfigureAwait(false) is not { } version)
             {
-                return (null, "it is absent", null);
-            }
-
-            if (info.Length != bytes.Length)
-            {
-                return (null, $"it has {info.Length:N0} bytes, {bytes.Length:N0} are right", info.Version);
+                return (null, Absent, null);
             }
 
             if (HashOf(bytes) != name.Hash)
             {
-                return (null, "its hash does not match its bytes", info.Version);
+                return (null, "its hash does not match its bytes", version);
             }
 
             var ids = MemoryMarshal.Cast<byte, int>(bytes).ToArray();
-            return ids.AsSpan().IndexOfAnyExceptInRange(0, int.MaxValue) < 0 ? (ids, null, info.Version) : (null, "a token id is negative", info.Version);
+            return ids.AsSpan().IndexOfAnyExceptInRange(0, int.MaxValue) < 0 ? (ids, null, version) : (null, "a token id is negative", version);
         }
         catch (EndOfStreamException)
         {

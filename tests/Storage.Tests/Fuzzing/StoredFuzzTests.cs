@@ -112,8 +112,7 @@ public sealed class StoredFuzzTests
                 Ended(contexts.Manifests.FindAsync(StoredContexts.Tenant, StoredContexts.Model, "c", Stopping));
             },
             static e => e is StorageException { Code: "ManifestInvalid", Remedy.Length: > 0 },
-            bytesForByte: 64,
-            bytes: (1 << 20) + (sizeof(int) * ContextManifest.MaxTokenIds)); // of a count that is possible
+            bytesForByte: 64);
     }
 
     [Fact]

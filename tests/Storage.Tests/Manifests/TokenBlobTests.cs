@@ -167,6 +167,22 @@ public sealed class TokenBlobTests
     [InlineData("1048577"), InlineData("2147483648"), InlineData("9223372036854775807"), InlineData("9223372036854775808"), InlineData("1e300")]
     public async Task FindAsync_CountIsPastTheLimit_AllocatesNothingForIt(string count)
     {
+        await FindWithCountAsync(count);
+
+        Assert.Empty(_counting.BlobCalls);
+    }
+
+    [Fact, Trait("Invariant", "3")]
+    public async Task FindAsync_CountIsPossibleButNotTheBlobs_AllocatesNothingForIt()
+    {
+        var fault = await FindWithCountAsync("1048576");
+
+        Assert.Contains("80 bytes, 4,194,304 are right", fault.Message, StringComparison.Ordinal);
+    }
+
+    // Reads a manifest that states a count of ids and has the right checksum.
+    private async Task<StorageException> FindWithCountAsync(string count)
+    {
         await _manifests.CommitAsync(Manifest(Ids), null, Stopping);
         const string Key = "contexts/acme/m/c.json";
         var text = System.Text.Encoding.UTF8.GetString((await _objects.FindAsync(Key, Stopping))!.Content);
@@ -179,9 +195,10 @@ public sealed class TokenBlobTests
         var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
 
         Assert.True(read.IsCompleted, "A store in memory answers at once; otherwise another thread was counted.");
-        Assert.Equal("ManifestInvalid", (await Assert.ThrowsAsync<StorageException>(() => read)).Code);
-        Assert.Empty(_counting.BlobCalls);
+        var fault = await Assert.ThrowsAsync<StorageException>(() => read);
+        Assert.Equal("ManifestInvalid", fault.Code);
         Assert.InRange(allocated, 0, 1 << 20);
+        return fault;
     }
 
     private async Task<ObjectInfo[]> BlobsAsync() => await _objects.ListAsync("tokens/", Stopping).ToArrayAsync(Stopping);
