@@ -80,10 +80,11 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
 
     private async Task TakeManifestAsync(Sweep sweep, string owner, string model, string name, CancellationToken cancellationToken)
     {
-        StoredManifest? stored;
+        (StoredManifest Stored, TokenBlobName? TokenBlob)? found;
         try
         {
-            stored = await _manifests.FindAsync(owner, model, name, cancellationToken).ConfigureAwait(false);
+            // A damaged blob of token ids is no reason to keep what no manifest names: which chunks and which blob a context needs, its manifest says.
+            found = await _manifests.FindWithoutIdsAsync(owner, model, name, cancellationToken).ConfigureAwait(false);
         }
         catch (StorageException e) when (e.Code == StorageErrorCodes.ManifestInvalid)
         {
@@ -91,7 +92,7 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
             return;
         }
 
-        if (stored is null)
+        if (found is not var (stored, tokenBlob))
         {
             return;
         }
@@ -117,7 +118,7 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
         {
             sweep.Contexts++;
             sweep.Name(stored.Manifest);
-            sweep.NameTokenBlob(stored.TokenBlob);
+            sweep.NameTokenBlob(tokenBlob);
         }
     }
 
@@ -133,9 +134,9 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
             await _manifests.CommitAsync(ManifestStore.Tombstone(stored.Manifest, sweep.Now), stored, cancellationToken).ConfigureAwait(false);
             return true;
         }
-        catch (ObjectConflictException)
+        catch (Exception e) when (e is ObjectConflictException or StorageException { Code: StorageErrorCodes.ManifestInvalid })
         {
-            return false; // used or made anew just now: its chunks are named, and the next sweep sees
+            return false; // used or made anew just now, or its next version cannot be read: its chunks are named, and the next sweep sees
         }
     }
 

@@ -75,6 +75,27 @@ public sealed class ManifestStore(IObjectStore store, int mostInlineTokenIds = M
         }
     }
 
+    /// <summary>Reads a context's manifest without its token ids, for who needs to know only what it names: the blob that they may lie in is not looked at.</summary>
+    /// <param name="tenant">The tenant.</param>
+    /// <param name="model">The model id.</param>
+    /// <param name="name">The context's name.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>
+    /// The manifest with no ids, and the name of their blob where they lie in one; or <see langword="null"/> where there is no manifest. <see cref="StoredManifest.TokenBlob"/>
+    /// is not set, so that a commit on it that has no ids either, a tombstone, does not take the blob for its own.
+    /// </returns>
+    /// <exception cref="StorageException"><c>ManifestInvalid</c>: the manifest itself cannot be trusted. <c>StoreUnavailable</c>: the store does not answer.</exception>
+    internal async Task<(StoredManifest Stored, TokenBlobName? TokenBlob)?> FindWithoutIdsAsync(string tenant, string model, string name, CancellationToken cancellationToken)
+    {
+        if (await FindObjectAsync(tenant, model, name, cancellationToken).ConfigureAwait(false) is not { } found)
+        {
+            return null;
+        }
+
+        var document = Open(found.Content, tenant, model, name);
+        return (new StoredManifest(document.ToManifest([]), found.Version), document.TokenBlob);
+    }
+
     /// <summary>Commits a context's next version. Once it returns, the version is durable and acknowledged.</summary>
     /// <param name="next">The manifest; its <see cref="ContextManifest.CommitId"/> is replaced by a fresh one.</param>
     /// <param name="previous">What was read, a tombstone too, which must be there still; <see langword="null"/> where nothing was, and nothing must be.</param>

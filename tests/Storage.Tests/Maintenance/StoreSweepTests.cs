@@ -2,6 +2,7 @@ using Granary.Storage.Errors;
 using Granary.Storage.Maintenance;
 using Granary.Storage.Manifests;
 using Granary.Storage.Objects;
+using Granary.Testing.Stores;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Storage.Tests.Maintenance;
@@ -153,6 +154,47 @@ public sealed class StoreSweepTests
         Assert.NotNull(await _objects.HeadAsync(blob.Key, Stopping));
     }
 
+    [Fact, Trait("Invariant", "3")]
+    public async Task RunAsync_TokenBlobIsDamaged_KeepsItsContextAndDeletesWhatNobodyNames()
+    {
+        var contexts = new StoredContexts(_objects, _time, mostInlineTokenIds: 8);
+        await contexts.CreateAsync("a", Ids(20, 1), Stopping);
+        var blob = await _objects.ListAsync("tokens/", Stopping).SingleAsync(Stopping);
+        await contexts.CreateAsync("gone", Ids(20, 500), Stopping);
+        await contexts.DeleteAsync("gone", Stopping);
+        await _objects.PutAsync(blob.Key, new(new byte[blob.Length]), Precondition.None, Stopping);
+        _time.Advance(TimeSpan.FromDays(30));
+
+        var report = await SweepAsync(Daily);
+
+        Assert.Empty(report.Unreadable);
+        Assert.Equal((1, 3, 1), (report.Contexts, report.DeletedChunks, report.DeletedTokenBlobs));
+        foreach (var page in await contexts.PagesAsync(Ids(20, 1), Stopping))
+        {
+            Assert.NotNull(await _objects.HeadAsync(page.Key, Stopping));
+        }
+
+        Assert.NotNull(await _objects.HeadAsync(blob.Key, Stopping));
+        var check = await new StoreCheck(_objects, _time).RunAsync(StoredContexts.Tenant, repair: false, static _ => { }, Stopping);
+        Assert.Equal([("contexts/acme/tiny/a.json", "manifest"), (blob.Key, "tokens")], check.Faults.Select(static fault => (fault.Key, fault.Kind)));
+    }
+
+    [Fact]
+    public async Task RunAsync_TimeOfAContextWithABlobIsOver_ExpiresItAndReadsNoBlob()
+    {
+        var contexts = new StoredContexts(_objects, _time, mostInlineTokenIds: 8);
+        await contexts.CreateAsync("a", Ids(20, 1), Stopping, life: TimeSpan.FromHours(1));
+        await contexts.CreateAsync("b", Ids(20, 500), Stopping);
+        _time.Advance(TimeSpan.FromDays(2));
+
+        var report = await new StoreSweep(new NoBlobReads(_objects), _time).RunAsync(StoredContexts.Tenant, Daily, static _ => { }, Stopping);
+
+        Assert.Equal((1, 1, 3, 1), (report.Contexts, report.Expired, report.DeletedChunks, report.DeletedTokenBlobs));
+        var tombstone = (await contexts.Manifests.FindAsync(StoredContexts.Tenant, StoredContexts.Model, "a", Stopping))!; // its blob has gone
+        Assert.Equal((ManifestStates.Deleted, 0), (tombstone.Manifest.State, tombstone.Manifest.TokenIds.Length));
+        await contexts.AssertWholeAsync("b", Stopping);
+    }
+
     [Fact]
     public async Task RunAsync_ContextWithTheSameIdsIsCreatedAfterTheListing_KeepsTheTokenBlob()
     {
@@ -270,4 +312,13 @@ public sealed class StoreSweepTests
     }
 
     private Task<StoreSweepReport> SweepAsync(StoreSweepOptions options) => new StoreSweep(_objects, _time).RunAsync(StoredContexts.Tenant, options, static _ => { }, Stopping);
+
+    private sealed class NoBlobReads(IObjectStore inner) : DelegatingStore(inner)
+    {
+        public override Task<StoredObject?> FindAsync(string key, CancellationToken cancellationToken) => base.FindAsync(Checked(key), cancellationToken);
+
+        public override Task<ObjectInfo?> HeadAsync(string key, CancellationToken cancellationToken) => base.HeadAsync(Checked(key), cancellationToken);
+
+        private static string Checked(string key) => key.StartsWith("tokens/", StringComparison.Ordinal) ? throw new InvalidOperationException($"'{key}' was read.") : key;
+    }
 }
