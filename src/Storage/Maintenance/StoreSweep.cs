@@ -33,7 +33,7 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
         // In this order: a chunk that is named after it was listed is read of in its manifest, or has been touched.
         var chunks = await store.ListAsync(ChunkIdentity.PrefixOf(tenant), cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
         var blobs = await store.ListAsync(TokenBlobStore.PrefixOf(tenant), cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
-        var names = await ListManifestsAsync(tenant, chunks.Count > 0, cancellationToken).ConfigureAwait(false);
+        var names = await ListManifestsAsync(tenant, chunks.Count + blobs.Count > 0, cancellationToken).ConfigureAwait(false);
         var sweep = new Sweep(tenant, options, time.GetUtcNow(), new Pace(options.MostDeletesPerSecond, time));
         var total = chunks.Count + blobs.Count + names.Count;
         foreach (var (owner, model, name) in names)
@@ -67,12 +67,12 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
         };
     }
 
-    // Where there are no shared chunks, no tenant's manifests need be read for them.
-    private async Task<List<(string Tenant, string Model, string Name)>> ListManifestsAsync(string tenant, bool hasChunks, CancellationToken cancellationToken)
+    // Where nothing lies under the shared name, no tenant's manifests need be read for it.
+    private async Task<List<(string Tenant, string Model, string Name)>> ListManifestsAsync(string tenant, bool hasObjects, CancellationToken cancellationToken)
     {
         if (tenant == ChunkIdentity.SharedTenant)
         {
-            return hasChunks ? await _manifests.ListAllAsync(cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false) : [];
+            return hasObjects ? await _manifests.ListAllAsync(cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false) : [];
         }
 
         return await _manifests.ListAsync(tenant, null, cancellationToken).Select(found => (tenant, found.Model, found.Name)).ToListAsync(cancellationToken).ConfigureAwait(false);
@@ -99,11 +99,12 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
 
         if (sweep.Tenant == ChunkIdentity.SharedTenant)
         {
-            // What becomes of the context itself is its own tenant's sweep's business.
-            if (stored.Manifest is { State: not ManifestStates.Deleted, Shared: true })
+            // What becomes of the context itself is its own tenant's sweep's business. In an earlier build a tenant could have this name: no sweep is that one's own, and what it names stays.
+            if (stored.Manifest is { State: not ManifestStates.Deleted, ChunkTenant: ChunkIdentity.SharedTenant })
             {
                 sweep.Contexts++;
                 sweep.Name(stored.Manifest);
+                sweep.NameTokenBlob(owner == sweep.Tenant ? tokenBlob : null);
             }
         }
         else if (stored.Manifest.State == ManifestStates.Deleted)

@@ -8,7 +8,7 @@ using Granary.Storage.Tests.Chunks;
 namespace Granary.Storage.Tests.Maintenance;
 
 /// <summary>Makes contexts as a context grain does: chunks first, then the manifest.</summary>
-internal sealed class StoredContexts(IObjectStore store, TimeProvider time, int mostInlineTokenIds = ManifestStore.MostInlineTokenIds)
+internal sealed class StoredContexts(IObjectStore store, TimeProvider time, int mostInlineTokenIds = ManifestStore.MostInlineTokenIds, string tenant = StoredContexts.Tenant)
 {
     public const string Tenant = "acme";
     public const string Model = "tiny";
@@ -26,7 +26,7 @@ internal sealed class StoredContexts(IObjectStore store, TimeProvider time, int 
         var pages = await PagesAsync(ids, cancellationToken);
         var manifest = new ContextManifest
         {
-            Tenant = Tenant,
+            Tenant = tenant,
             Model = Model,
             Name = name,
             Incarnation = Guid.NewGuid().ToString("N"),
@@ -38,7 +38,7 @@ internal sealed class StoredContexts(IObjectStore store, TimeProvider time, int 
             Updated = now,
             Expires = now + life,
         };
-        var previous = await RetryAsync(() => Manifests.FindAsync(Tenant, Model, name, cancellationToken));
+        var previous = await RetryAsync(() => Manifests.FindAsync(tenant, Model, name, cancellationToken));
         var accepted = await CommitAsync(manifest, previous, cancellationToken);
         var written = new List<ManifestChunk>();
         foreach (var page in pages)
@@ -53,14 +53,14 @@ internal sealed class StoredContexts(IObjectStore store, TimeProvider time, int 
 
     public async Task DeleteAsync(string name, CancellationToken cancellationToken)
     {
-        var stored = await RetryAsync(() => Manifests.FindAsync(Tenant, Model, name, cancellationToken));
+        var stored = await RetryAsync(() => Manifests.FindAsync(tenant, Model, name, cancellationToken));
         await CommitAsync(ManifestStore.Tombstone(stored!.Manifest, time.GetUtcNow()), stored, cancellationToken);
     }
 
     /// <summary>Reads every page of a context and fails where one is not as it was written.</summary>
     public async Task AssertWholeAsync(string name, CancellationToken cancellationToken)
     {
-        var manifest = (await RetryAsync(() => Manifests.FindAsync(Tenant, Model, name, cancellationToken)))!.Manifest;
+        var manifest = (await RetryAsync(() => Manifests.FindAsync(tenant, Model, name, cancellationToken)))!.Manifest;
         foreach (var (page, chunk) in (await PagesAsync(manifest.TokenIds, cancellationToken)).Zip(manifest.Chunks[Pages.Numerics]))
         {
             var read = await RetryAsync(() => _chunks.ReadAsync(page, chunk.Checksum, new byte[page.KvBytes], cancellationToken));
@@ -70,8 +70,8 @@ internal sealed class StoredContexts(IObjectStore store, TimeProvider time, int 
 
     public async Task<ChunkIdentity[]> PagesAsync(int[] ids, CancellationToken cancellationToken)
     {
-        var salt = await RetryAsync(() => new TenantStore(store).GetSaltAsync(Tenant, cancellationToken));
-        return ChunkChain.Of(salt, Pages.Fingerprint, Pages.Numerics, ids, PageSize, Tenant, Pages.Shape);
+        var salt = await RetryAsync(() => new TenantStore(store).GetSaltAsync(tenant, cancellationToken));
+        return ChunkChain.Of(salt, Pages.Fingerprint, Pages.Numerics, ids, PageSize, tenant, Pages.Shape);
     }
 
     private Task<StoredManifest> CommitAsync(ContextManifest next, StoredManifest? previous, CancellationToken cancellationToken) =>
