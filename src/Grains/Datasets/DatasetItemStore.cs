@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using Granary.Datasets;
 using Granary.Errors;
@@ -33,18 +34,26 @@ internal sealed class DatasetItemStore(IObjectStore store)
     /// <summary>Reads a shard's items, in order.</summary>
     public async Task<DatasetItem[]> ReadAsync(DatasetId dataset, string digest, int shard, CancellationToken cancellationToken)
     {
-        var keys = await store.ListAsync($"{Prefix(dataset, digest)}{shard:D5}.", cancellationToken).Select(static part => part.Key).ToHashSetAsync(StringComparer.Ordinal, cancellationToken);
+        var listed = await store.ListAsync($"{Prefix(dataset, digest)}{shard:D5}.", cancellationToken)
+            .ToDictionaryAsync(static part => part.Key, static part => part.Version, StringComparer.Ordinal, cancellationToken);
         var items = new List<DatasetItem>();
-        foreach (var key in PartsOf(dataset, digest, shard, keys) ?? throw Incomplete(dataset, shard))
+        foreach (var key in PartsOf(dataset, digest, shard, listed.Keys) ?? throw Incomplete(dataset, shard))
         {
-            var found = await store.FindAsync(key, cancellationToken) ?? throw Incomplete(dataset, shard);
+            StoredObject found;
+            try
+            {
+                found = await store.FindAsync(key, cancellationToken) ?? throw Incomplete(dataset, shard);
+            }
+            catch (StorageException e) when (e.Code == ErrorCodes.RequestTooLarge)
+            {
+                await TakeAwayAsync(key, listed[key], cancellationToken);
+                throw Invalid(key, "it is longer than any document");
+            }
+
             if (!TryParse(key, found.Content, out var part, out var fault))
             {
                 await TakeAwayAsync(key, found.Version, cancellationToken);
-                throw new GranaryException(
-                    ErrorCodes.DatasetInvalid,
-                    $"The stored items at '{key}' cannot be trusted: {fault}.",
-                    "Run granary dataset precompute with the data set's file again: the object was taken away, and is written anew.");
+                throw Invalid(key, fault);
             }
 
             items.AddRange(part);
@@ -66,7 +75,7 @@ internal sealed class DatasetItemStore(IObjectStore store)
     }
 
     // The keys of a shard's parts, from the first to the last; null where one is missing.
-    private static List<string>? PartsOf(DatasetId dataset, string digest, int shard, HashSet<string> keys)
+    private static List<string>? PartsOf(DatasetId dataset, string digest, int shard, ICollection<string> keys)
     {
         var parts = new List<string>();
         while (!keys.Contains(KeyOf(dataset, digest, shard, parts.Count, last: true)))
@@ -83,7 +92,7 @@ internal sealed class DatasetItemStore(IObjectStore store)
         return [.. parts, KeyOf(dataset, digest, shard, parts.Count, last: true)];
     }
 
-    private static bool TryParse(string key, byte[] content, out DatasetItem[] items, out string? fault)
+    private static bool TryParse(string key, byte[] content, out DatasetItem[] items, [NotNullWhen(false)] out string? fault)
     {
         items = [];
         if (!SealedDocument.TryOpen(key, content, out var json, out fault))
@@ -102,6 +111,11 @@ internal sealed class DatasetItemStore(IObjectStore store)
             return false;
         }
     }
+
+    private static GranaryException Invalid(string key, string fault) => new(
+        ErrorCodes.DatasetInvalid,
+        $"The stored items at '{key}' cannot be trusted: {fault}.",
+        "Run granary dataset precompute with the data set's file again: the object was taken away, and is written anew.");
 
     private static GranaryException Incomplete(DatasetId dataset, int shard) => new(
         ErrorCodes.DatasetInvalid, $"The items of shard {shard} of data set '{dataset}' are not complete in the store.", "Run granary dataset precompute with the data set's file again.");

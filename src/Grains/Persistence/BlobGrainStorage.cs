@@ -20,7 +20,7 @@ internal sealed class BlobGrainStorage(IObjectStore store) : IGrainStorage
     public async Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
         var key = KeyOf(stateName, grainId);
-        var found = await ErrorEdge.GuardAsync(store.FindAsync(key, CancellationToken.None));
+        var found = await FindAsync(key);
         var content = found is null ? Activator.CreateInstance<T>() : Open<T>(key, found.Content);
         grainState.RecordExists = found is not null;
         grainState.ETag = found?.Version.ETag;
@@ -41,7 +41,7 @@ internal sealed class BlobGrainStorage(IObjectStore store) : IGrainStorage
         catch (Exception e) when (e is ObjectConflictException or StorageException)
         {
             // The answer may have been lost after the write: what lies there tells.
-            if (await ErrorEdge.GuardAsync(store.FindAsync(key, CancellationToken.None)) is { } found && found.Content.AsSpan().SequenceEqual(content))
+            if (await FindAsync(key) is { } found && found.Content.AsSpan().SequenceEqual(content))
             {
                 (grainState.ETag, grainState.RecordExists) = (found.Version.ETag, true);
                 return;
@@ -63,6 +63,18 @@ internal sealed class BlobGrainStorage(IObjectStore store) : IGrainStorage
         }
 
         (grainState.ETag, grainState.RecordExists, grainState.State) = (null, false, Activator.CreateInstance<T>());
+    }
+
+    private async Task<StoredObject?> FindAsync(string key)
+    {
+        try
+        {
+            return await ErrorEdge.GuardAsync(store.FindAsync(key, CancellationToken.None));
+        }
+        catch (GranaryException e) when (e.Code == ErrorCodes.RequestTooLarge)
+        {
+            throw Invalid(key, "it is longer than any document");
+        }
     }
 
     private static T Open<T>(string key, byte[] content)

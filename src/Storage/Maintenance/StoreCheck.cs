@@ -133,13 +133,28 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
     {
         foreach (var (kind, info) in documents)
         {
-            if (await store.FindAsync(info.Key, cancellationToken).ConfigureAwait(false) is { } found && !SealedDocument.TryOpen(info.Key, found.Content, out _, out var fault))
+            if (await FindFaultAsync(info, cancellationToken).ConfigureAwait(false) is var (fault, bad))
             {
-                var repaired = run.Repair && await DeleteAsync(info with { Version = found.Version }, cancellationToken).ConfigureAwait(false);
+                var repaired = run.Repair && await DeleteAsync(bad, cancellationToken).ConfigureAwait(false);
                 run.Note(new StoreFault(info.Key, kind, fault, null, repaired));
             }
 
             run.Counter.Next();
+        }
+    }
+
+    // What is wrong with a document, and the version that it is wrong with; null where nothing is, or it has gone.
+    private async Task<(string Fault, ObjectInfo Bad)?> FindFaultAsync(ObjectInfo document, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await store.FindAsync(document.Key, cancellationToken).ConfigureAwait(false) is { } found && !SealedDocument.TryOpen(document.Key, found.Content, out _, out var fault)
+                ? (fault, document with { Version = found.Version })
+                : null;
+        }
+        catch (StorageException e) when (e.Code == StorageErrorCodes.RequestTooLarge)
+        {
+            return ("it is longer than any document", document); // as it was listed: what came since is not deleted
         }
     }
 

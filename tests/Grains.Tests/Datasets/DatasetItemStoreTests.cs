@@ -2,6 +2,7 @@ using Granary.Datasets;
 using Granary.Errors;
 using Granary.Grains.Datasets;
 using Granary.Storage.Objects;
+using Granary.Testing.Stores;
 
 namespace Granary.Grains.Tests.Datasets;
 
@@ -75,6 +76,19 @@ public sealed class DatasetItemStoreTests
         await AssertRefusedAsync(Key(Dataset, Digest, "00000.0001.json"), """[{"Id":"0-1","Context":"text","Questions":[]}]"""u8.ToArray(), "checksum");
     }
 
+    [Fact, Trait("Invariant", "1")]
+    public async Task ReadAsync_PartIsTooLongToBeRead_IsNamedAndTakenAway()
+    {
+        await PutShardAsync(Dataset, Digest, 0);
+        var key = Key(Dataset, Digest, "00000.0001.json");
+
+        var fault = await Assert.ThrowsAsync<GranaryException>(() => new DatasetItemStore(new TooLongStore(_objects, key)).ReadAsync(Dataset, Digest, 0, Stopping));
+
+        AssertNames(fault, key, "longer than any");
+        Assert.Null(await _objects.HeadAsync(key, Stopping));
+        Assert.Equal((int[])[0], await _items.FindMissingAsync(Dataset, Digest, 1, Stopping));
+    }
+
     [Theory, InlineData("00000.0000.json"), InlineData("00000.0001.json"), InlineData("00000.0002.last.json")]
     public async Task FindMissingAsync_PartIsGone_NamesItsShard(string file)
     {
@@ -92,11 +106,16 @@ public sealed class DatasetItemStoreTests
 
         var fault = await Assert.ThrowsAsync<GranaryException>(() => _items.ReadAsync(Dataset, Digest, 0, Stopping));
 
+        AssertNames(fault, key, says);
+        Assert.Contains(0, await _items.FindMissingAsync(Dataset, Digest, 1, Stopping));
+    }
+
+    private static void AssertNames(GranaryException fault, string key, string says)
+    {
         Assert.Equal(ErrorCodes.DatasetInvalid, fault.Code);
         Assert.Contains($"'{key}'", fault.Message, StringComparison.Ordinal);
         Assert.Contains(says, fault.Message, StringComparison.Ordinal);
         Assert.Contains("dataset precompute", fault.Remedy, StringComparison.Ordinal);
-        Assert.Contains(0, await _items.FindMissingAsync(Dataset, Digest, 1, Stopping));
     }
 
     private async Task PutShardAsync(DatasetId dataset, string digest, int shard)

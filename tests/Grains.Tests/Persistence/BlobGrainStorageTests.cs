@@ -80,6 +80,16 @@ public sealed class BlobGrainStorageTests
         await AssertRefusedAsync(storage, key, SealedJson.Seal(System.Text.Encoding.UTF8.GetBytes(json)), says);
     }
 
+    [Fact, Trait("Invariant", "1")]
+    public async Task ReadStateAsync_StateIsTooLongToBeRead_NamesTheObject()
+    {
+        var (_, key, _) = await WriteAsync();
+        var storage = new BlobGrainStorage(new TooLongStore(_store, key));
+
+        AssertNames(await Assert.ThrowsAsync<GranaryException>(() => storage.ReadStateAsync("s", Grain, new GrainState<Counter>())), key, "longer than any");
+        AssertNames(await Assert.ThrowsAsync<GranaryException>(() => storage.WriteStateAsync("s", Grain, new GrainState<Counter>(new Counter()))), key, "longer than any");
+    }
+
     private async Task<(BlobGrainStorage Storage, string Key, byte[] Content)> WriteAsync()
     {
         var storage = new BlobGrainStorage(_store);
@@ -92,8 +102,11 @@ public sealed class BlobGrainStorageTests
     {
         await _store.PutAsync(key, new(bad), Precondition.None, TestContext.Current.CancellationToken);
 
-        var fault = await Assert.ThrowsAsync<GranaryException>(() => storage.ReadStateAsync("s", Grain, new GrainState<Counter>()));
+        AssertNames(await Assert.ThrowsAsync<GranaryException>(() => storage.ReadStateAsync("s", Grain, new GrainState<Counter>())), key, says);
+    }
 
+    private static void AssertNames(GranaryException fault, string key, string says)
+    {
         Assert.Equal(ErrorCodes.ManifestInvalid, fault.Code);
         Assert.Contains($"'{key}'", fault.Message, StringComparison.Ordinal);
         Assert.Contains(says, fault.Message, StringComparison.Ordinal);

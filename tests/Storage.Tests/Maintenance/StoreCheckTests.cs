@@ -4,6 +4,7 @@ using Granary.Storage.Manifests;
 using Granary.Storage.Objects;
 using Granary.Storage.Sealing;
 using Granary.Storage.Tests.Chunks;
+using Granary.Testing.Stores;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Storage.Tests.Maintenance;
@@ -161,6 +162,24 @@ public sealed class StoreCheckTests
             Assert.True(Assert.Single((await CheckAsync(repair: true)).Faults).Repaired);
             Assert.Null(await _objects.HeadAsync(key, Stopping));
         }
+    }
+
+    [Theory, Trait("Invariant", "1")]
+    [InlineData("grains/dataset/dataset/acme/set.json", "state")]
+    [InlineData("datasets/acme/set/d/00000.0000.last.json", "dataset")]
+    public async Task RunAsync_DocumentIsTooLongToBeRead_FindsItAndGoesOn(string key, string kind)
+    {
+        await _contexts.CreateAsync("a", Ids, Stopping);
+        await _objects.PutAsync(key, new("x"u8.ToArray()), Precondition.None, Stopping);
+        var check = new StoreCheck(new TooLongStore(_objects, key), _time);
+
+        var found = await check.RunAsync(StoredContexts.Tenant, repair: false, static _ => { }, Stopping);
+
+        Assert.Equal([new StoreFault(key, kind, "it is longer than any document", null, Repaired: false)], found.Faults);
+        Assert.Equal(1, found.Contexts);
+        Assert.NotNull(await _objects.HeadAsync(key, Stopping));
+        Assert.True(Assert.Single((await check.RunAsync(StoredContexts.Tenant, repair: true, static _ => { }, Stopping)).Faults).Repaired);
+        Assert.Null(await _objects.HeadAsync(key, Stopping));
     }
 
     [Fact, Trait("Invariant", "12")]
