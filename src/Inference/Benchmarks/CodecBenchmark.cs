@@ -38,7 +38,7 @@ public sealed class CodecBenchmark
     /// <param name="contextStarts">Told how many contexts were compared, before each.</param>
     /// <param name="cancellationToken">Ends the run between two steps.</param>
     /// <returns>What was measured.</returns>
-    /// <exception cref="InferenceException"><c>ModelNotFound</c>, <c>CheckpointInvalid</c>, <c>TokenizerInvalid</c>, <c>TokenizerMissing</c>, <c>EmptyInput</c>: each says what to do.</exception>
+    /// <exception cref="InferenceException"><c>ModelNotFound</c>, <c>CheckpointInvalid</c>, <c>TokenizerInvalid</c>, <c>TokenizerMissing</c>, <c>EmptyInput</c>, <c>RequestTooLarge</c>: each says what to do.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An answer has less than one token.</exception>
     public static async Task<CodecMeasurement> RunAsync(CodecBenchmarkOptions options, ILogger logger, Action<int> contextStarts, CancellationToken cancellationToken)
     {
@@ -89,6 +89,8 @@ public sealed class CodecBenchmark
 
         _contexts++;
         var pageBytes = 2 * _plain.Layout.BytesOf(ids.Length);
+        var logitBytes = 2.0 * sizeof(double) * _options.MaxNewTokens * _plain.Config.VocabularySize; // of both models, at every token of an answer
+        FreeMemory.Require(pageBytes + _plain.Layout.BytesOf(longest) + logitBytes, _options.MemoryBytes, $"A context of {ids.Length} tokens and its answers need", "Give shorter contexts or fewer --max-new-tokens.");
         var budget = new KvBudget(pageBytes + _plain.Layout.BytesOf(longest)); // the run's own: a context at a time, and an answer
         using var reservation = await budget.AdmitAsync(pageBytes, batch: false, cancellationToken).ConfigureAwait(false);
         var (plain, coded) = (new List<KvPage>(), new List<KvPage>());

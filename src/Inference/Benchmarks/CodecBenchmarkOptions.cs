@@ -17,6 +17,10 @@ public sealed record CodecBenchmarkOptions
     /// <value>At least 1. Default: 16.</value>
     public int MaxNewTokens { get; init; } = 16;
 
+    /// <summary>Gets the memory that a run may take beside the models.</summary>
+    /// <value>Bytes. Default: <see langword="null"/>, what the process may still use.</value>
+    public long? MemoryBytes { get; init; }
+
     /// <summary>Gets the contexts with the prompts that are asked on each.</summary>
     public required IReadOnlyList<PromptedContext> Contexts { get; init; }
 }

@@ -77,14 +77,7 @@ public sealed class EngineBenchmark
             + (oneStep > 0 ? _model.WeightBytes : 0)
             + _cases.Max(row => row.OwnBytes(_model, _options.Steps))
             + _cases.Where(row => row.Tokens % _model.Layout.PageSize != 0).Sum(_ => (double)_model.Layout.PageSize * _model.Layout.BytesPerToken);
-        var free = _options.MemoryBytes ?? Math.Max(0, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - Environment.WorkingSet);
-        if (bytes > free)
-        {
-            throw new InferenceException(
-                "RequestTooLarge",
-                FormattableString.Invariant($"The rows need {bytes / 1e9:F1} GB beside the model, {free / 1e9:F1} GB are free."),
-                "Give smaller numbers of asks or tokens.");
-        }
+        FreeMemory.Require(bytes, _options.MemoryBytes, "The rows need", "Give smaller numbers of asks or tokens.");
     }
 
     private async Task<EngineMeasurement> MeasureAsync(MachineRates rates, CheckpointLoads loads, int threads, Action<int> roundStarts, CancellationToken cancellationToken)
