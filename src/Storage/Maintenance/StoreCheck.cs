@@ -61,7 +61,7 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
             {
                 await _specs.FindAsync(id, cancellationToken).ConfigureAwait(false);
             }
-            catch (StorageException e) when (e.Code == StorageErrorCodes.ModelSpecConflict)
+            catch (StorageException e) when (e.Code is StorageErrorCodes.ModelSpecConflict or StorageErrorCodes.RequestTooLarge)
             {
                 run.Note(new StoreFault($"models/{id}.json", "model", e.Message, null, Repaired: false));
             }
@@ -81,7 +81,7 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
         {
             salt = await _tenants.FindSaltAsync(chunkTenant, cancellationToken).ConfigureAwait(false);
         }
-        catch (StorageException e) when (e.Code == StorageErrorCodes.ManifestInvalid)
+        catch (StorageException e) when (e.Code is StorageErrorCodes.ManifestInvalid or StorageErrorCodes.RequestTooLarge)
         {
             run.Note(new StoreFault($"tenants/{chunkTenant}.json", "tenant", e.Message, null, Repaired: false));
         }

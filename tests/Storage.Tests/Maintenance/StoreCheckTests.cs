@@ -182,6 +182,20 @@ public sealed class StoreCheckTests
         Assert.Null(await _objects.HeadAsync(key, Stopping));
     }
 
+    [Theory, Trait("Invariant", "1")]
+    [InlineData("models/m.json", "model")]
+    [InlineData("tenants/acme.json", "tenant")]
+    public async Task RunAsync_RecordIsTooLongToBeRead_FindsItAndGoesOn(string key, string kind)
+    {
+        await _contexts.CreateAsync("a", Ids, Stopping);
+        await _objects.PutAsync("models/m.json", new("x"u8.ToArray()), Precondition.None, Stopping);
+
+        var found = await new StoreCheck(new TooLongStore(_objects, key), _time).RunAsync(StoredContexts.Tenant, repair: true, static _ => { }, Stopping);
+
+        Assert.Contains(found.Faults, fault => (fault.Key, fault.Kind, fault.Repaired) == (key, kind, false));
+        Assert.Equal(1, found.Contexts);
+    }
+
     [Fact, Trait("Invariant", "12")]
     public async Task RunAsync_AnotherTenantsDocumentsAreBad_IsNotItsBusiness()
     {
