@@ -17,7 +17,7 @@ namespace Granary.Storage.Maintenance;
 /// <param name="time">Gives repaired manifests their time.</param>
 public sealed class StoreCheck(IObjectStore store, TimeProvider time)
 {
-    private const int ChunksAtATime = 4;
+    private const int ObjectsAtATime = 4;
 
     private readonly ChunkInspector _inspector = new(store);
     private readonly ManifestStore _manifests = new(store);
@@ -89,26 +89,30 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
         return run.Salts[chunkTenant] = salt;
     }
 
-    private Task CheckChunksAsync(Run run, List<ObjectInfo> chunks, CancellationToken cancellationToken) => Parallel.ForEachAsync(
+    private Task CheckChunksAsync(Run run, List<ObjectInfo> chunks, CancellationToken cancellationToken) => CheckEachAsync(
+        run,
         chunks,
-        new ParallelOptions { MaxDegreeOfParallelism = ChunksAtATime, CancellationToken = cancellationToken },
-        async (info, stopping) =>
-        {
-            var found = await _inspector.InspectAsync(info, stopping).ConfigureAwait(false);
-            await NoteAsync(run, found, null, stopping).ConfigureAwait(false);
-            run.Counter.Next();
-        });
+        async (info, stopping) => await NoteAsync(run, await _inspector.InspectAsync(info, stopping).ConfigureAwait(false), null, stopping).ConfigureAwait(false),
+        cancellationToken);
 
-    private Task CheckTokenBlobsAsync(Run run, List<ObjectInfo> blobs, CancellationToken cancellationToken) => Parallel.ForEachAsync(
+    private Task CheckTokenBlobsAsync(Run run, List<ObjectInfo> blobs, CancellationToken cancellationToken) => CheckEachAsync(
+        run,
         blobs,
-        new ParallelOptions { MaxDegreeOfParallelism = ChunksAtATime, CancellationToken = cancellationToken },
         async (info, stopping) =>
         {
             if (await _blobs.FindFaultAsync(run.Tenant, info, stopping).ConfigureAwait(false) is { } fault)
             {
                 run.Note(new StoreFault(info.Key, "tokens", fault, null, Repaired: false));
             }
+        },
+        cancellationToken);
 
+    private static Task CheckEachAsync(Run run, List<ObjectInfo> objects, Func<ObjectInfo, CancellationToken, Task> check, CancellationToken cancellationToken) => Parallel.ForEachAsync(
+        objects,
+        new ParallelOptions { MaxDegreeOfParallelism = ObjectsAtATime, CancellationToken = cancellationToken },
+        async (info, stopping) =>
+        {
+            await check(info, stopping).ConfigureAwait(false);
             run.Counter.Next();
         });
 

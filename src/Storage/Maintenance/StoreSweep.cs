@@ -44,26 +44,26 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
 
         foreach (var chunk in chunks)
         {
-            await TakeChunkAsync(sweep, chunk, cancellationToken).ConfigureAwait(false);
+            await TakeAsync(sweep, sweep.Chunks, chunk, ChunkIdentity.HashOf(chunk.Key) is { } hash && sweep.Named.Contains(hash), cancellationToken).ConfigureAwait(false);
             progress(new StoreSweepProgress(++sweep.Done, total));
         }
 
         foreach (var blob in blobs)
         {
-            await TakeTokenBlobAsync(sweep, blob, cancellationToken).ConfigureAwait(false);
+            await TakeAsync(sweep, sweep.TokenBlobs, blob, sweep.NamedTokenBlobs.Contains(blob.Key), cancellationToken).ConfigureAwait(false);
             progress(new StoreSweepProgress(++sweep.Done, total));
         }
 
         return new StoreSweepReport(
             sweep.Contexts, sweep.Expired, sweep.Tombstones, chunks.Count, chunks.Sum(static chunk => chunk.Length),
-            sweep.UnreferencedChunks, sweep.UnreferencedBytes, sweep.DeletedChunks, sweep.DeletedBytes, sweep.Unreadable)
+            sweep.Chunks.Unreferenced, sweep.Chunks.UnreferencedBytes, sweep.Chunks.Deleted, sweep.Chunks.DeletedBytes, sweep.Unreadable)
         {
             TokenBlobs = blobs.Count,
             TokenBlobBytes = blobs.Sum(static blob => blob.Length),
-            UnreferencedTokenBlobs = sweep.UnreferencedTokenBlobs,
-            UnreferencedTokenBlobBytes = sweep.UnreferencedTokenBlobBytes,
-            DeletedTokenBlobs = sweep.DeletedTokenBlobs,
-            DeletedTokenBlobBytes = sweep.DeletedTokenBlobBytes,
+            UnreferencedTokenBlobs = sweep.TokenBlobs.Unreferenced,
+            UnreferencedTokenBlobBytes = sweep.TokenBlobs.UnreferencedBytes,
+            DeletedTokenBlobs = sweep.TokenBlobs.Deleted,
+            DeletedTokenBlobBytes = sweep.TokenBlobs.DeletedBytes,
         };
     }
 
@@ -150,35 +150,17 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
         }
     }
 
-    private async Task TakeChunkAsync(Sweep sweep, ObjectInfo chunk, CancellationToken cancellationToken)
+    private async Task TakeAsync(Sweep sweep, Tally tally, ObjectInfo found, bool isNamed, CancellationToken cancellationToken)
     {
-        if (ChunkIdentity.HashOf(chunk.Key) is { } hash && sweep.Named.Contains(hash))
+        if (!isNamed)
         {
-            return;
-        }
-
-        sweep.UnreferencedChunks++;
-        sweep.UnreferencedBytes += chunk.Length;
-        if (sweep.Unreadable.Count == 0 && sweep.IsOld(chunk.LastModified) && await DeleteAsync(sweep, chunk.Key, chunk.Version, cancellationToken).ConfigureAwait(false))
-        {
-            sweep.DeletedChunks++;
-            sweep.DeletedBytes += chunk.Length;
-        }
-    }
-
-    private async Task TakeTokenBlobAsync(Sweep sweep, ObjectInfo blob, CancellationToken cancellationToken)
-    {
-        if (sweep.NamedTokenBlobs.Contains(blob.Key))
-        {
-            return;
-        }
-
-        sweep.UnreferencedTokenBlobs++;
-        sweep.UnreferencedTokenBlobBytes += blob.Length;
-        if (sweep.Unreadable.Count == 0 && sweep.IsOld(blob.LastModified) && await DeleteAsync(sweep, blob.Key, blob.Version, cancellationToken).ConfigureAwait(false))
-        {
-            sweep.DeletedTokenBlobs++;
-            sweep.DeletedTokenBlobBytes += blob.Length;
+            tally.Unreferenced++;
+            tally.UnreferencedBytes += found.Length;
+            if (sweep.Unreadable.Count == 0 && sweep.IsOld(found.LastModified) && await DeleteAsync(sweep, found.Key, found.Version, cancellationToken).ConfigureAwait(false))
+            {
+                tally.Deleted++;
+                tally.DeletedBytes += found.Length;
+            }
         }
     }
 
@@ -214,23 +196,11 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
 
         public int Tombstones { get; set; }
 
-        public int UnreferencedChunks { get; set; }
-
-        public long UnreferencedBytes { get; set; }
-
-        public int DeletedChunks { get; set; }
-
-        public long DeletedBytes { get; set; }
+        public Tally Chunks { get; } = new();
 
         public HashSet<string> NamedTokenBlobs { get; } = new(StringComparer.Ordinal); // by key
 
-        public int UnreferencedTokenBlobs { get; set; }
-
-        public long UnreferencedTokenBlobBytes { get; set; }
-
-        public int DeletedTokenBlobs { get; set; }
-
-        public long DeletedTokenBlobBytes { get; set; }
+        public Tally TokenBlobs { get; } = new();
 
         public void NameTokenBlob(TokenBlobName? blob)
         {
@@ -249,6 +219,18 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
                 Named.Add(ChunkHash.Parse(chunk.Hash));
             }
         }
+    }
+
+    // What nobody names of one kind of object, and what of it has gone.
+    private sealed class Tally
+    {
+        public int Unreferenced { get; set; }
+
+        public long UnreferencedBytes { get; set; }
+
+        public int Deleted { get; set; }
+
+        public long DeletedBytes { get; set; }
     }
 
     // Lets a number of calls through each second.
