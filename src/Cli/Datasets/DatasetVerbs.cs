@@ -24,14 +24,6 @@ internal static class DatasetVerbs
     /// <returns>The argument.</returns>
     public static Argument<string> Name() => new("NAME") { Description = "The data set's name." };
 
-    /// <summary>Makes the argument that is a data set's file.</summary>
-    /// <returns>The argument.</returns>
-    public static Argument<string> File() => new("FILE") { Description = "JSON Lines, or SQuAD's JSON." };
-
-    /// <summary>Makes the option that names the data set of a file.</summary>
-    /// <returns>The option.</returns>
-    public static Option<string?> NameOption() => new("--name") { Description = "The data set's name. Default: the file's, other characters as -." };
-
     /// <summary>Gets the name of a file's data set.</summary>
     /// <param name="path">The file.</param>
     /// <param name="name">The name that was given, if one was.</param>

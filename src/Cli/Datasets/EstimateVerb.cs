@@ -16,29 +16,20 @@ internal static class EstimateVerb
     /// <returns>The command.</returns>
     public static Command Create(VerbHost verbs)
     {
-        var file = DatasetVerbs.File();
-        var name = DatasetVerbs.NameOption();
-        var stream = new Option<bool>("--stream") { Description = "With --json, progress events before the result." };
-        var model = new ModelFlags();
-        var command = verbs.Verb("estimate", "Tells what precomputing a data set would take, and changes nothing.", RunAsync, file, name, stream);
-        model.AddTo(command);
-        return command;
+        var flags = new DatasetSourceFlags();
+        return flags.Verb(verbs, "estimate", "Tells what precomputing a data set would take, and changes nothing.", RunAsync);
 
         async Task<int> RunAsync(Invocation invocation, CancellationToken cancellationToken)
         {
-            var path = invocation.Arguments.GetRequiredValue(file);
-            var dataset = DatasetVerbs.NameOf(path, invocation.Arguments.GetValue(name));
-            var reference = model.Read(invocation.Arguments, invocation.Settings);
-            var source = DatasetSource.Read(path);
-            await using var session = await invocation.OpenAsync(reference, cancellationToken);
-            var events = invocation.Json && invocation.Arguments.GetValue(stream);
+            await using var opened = await flags.OpenAsync(invocation, cancellationToken);
+            var (dataset, model) = (opened.Dataset.Id.Name, opened.Model.Id);
             var estimate = await ProgressReport.FollowAsync(
                 invocation.Terminal,
                 "contexts",
-                session.Client.Dataset(dataset, invocation.Settings.Tenant).EstimateAsync(source, reference.Id, cancellationToken),
+                opened.Dataset.EstimateAsync(opened.Source, model, cancellationToken),
                 step =>
                 {
-                    if (events && step.Done < step.Items)
+                    if (opened.TellsSteps && step.Done < step.Items)
                     {
                         invocation.WriteJson(EstimateProgressEvent.Of(dataset, step));
                     }
@@ -46,7 +37,7 @@ internal static class EstimateVerb
                     return (step.Done, step.Items, step);
                 },
                 () => new GranaryException(ErrorCodes.Unavailable, $"Estimating '{dataset}' ended without a result.", "Run it again."));
-            invocation.WriteResult(EstimateDocument.Of(dataset, reference.Id, estimate), terminal => Show(terminal, dataset, reference.Id, estimate));
+            invocation.WriteResult(EstimateDocument.Of(dataset, model, estimate), terminal => Show(terminal, dataset, model, estimate));
             invocation.NoteUnless(estimate.Exact, "this would be computed");
             return estimate.Failed == 0 ? 0 : FailedItems.Report(
                 invocation, $"{estimate.Failed} of {estimate.Items} items would fail", estimate.Failures, "Put them right; the estimate is of the others.");

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Granary.Cli.Arguments;
 using Granary.Cli.Documents;
 using Granary.Cli.Terminals;
 using Granary.Client;
@@ -17,31 +16,21 @@ internal static class PrecomputeVerb
     /// <returns>The command.</returns>
     public static Command Create(VerbHost verbs)
     {
-        var file = DatasetVerbs.File();
-        var name = DatasetVerbs.NameOption();
-        var stream = new Option<bool>("--stream") { Description = "With --json, progress events before the result." };
-        var model = new ModelFlags();
-        var command = verbs.Verb("precompute", "Computes and stores the KV cache of every context of a data set.", RunAsync, file, name, stream);
-        model.AddTo(command);
-        return command;
+        var flags = new DatasetSourceFlags();
+        return flags.Verb(verbs, "precompute", "Computes and stores the KV cache of every context of a data set.", RunAsync);
 
         async Task<int> RunAsync(Invocation invocation, CancellationToken cancellationToken)
         {
-            var path = invocation.Arguments.GetRequiredValue(file);
-            var dataset = DatasetVerbs.NameOf(path, invocation.Arguments.GetValue(name));
-            var reference = model.Read(invocation.Arguments, invocation.Settings);
-            var source = DatasetSource.Read(path);
-            await using var session = await invocation.OpenAsync(reference, cancellationToken);
-            var events = invocation.Json && invocation.Arguments.GetValue(stream);
+            await using var opened = await flags.OpenAsync(invocation, cancellationToken);
             var status = await RunToEndAsync(
                 invocation.Terminal,
-                session.Client.Dataset(dataset, invocation.Settings.Tenant),
-                source,
-                reference.Id,
-                reference.Folder,
+                opened.Dataset,
+                opened.Source,
+                opened.Model.Id,
+                opened.Model.Folder,
                 step =>
                 {
-                    if (events && !step.Ended)
+                    if (opened.TellsSteps && !step.Ended)
                     {
                         invocation.WriteJson(DatasetProgressEvent.Of(step));
                     }
