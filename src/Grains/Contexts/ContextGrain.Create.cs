@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Granary.Contexts;
 using Granary.Errors;
 using Granary.Grains.Errors;
+using Granary.Grains.Models;
 using Granary.Grains.Transitions;
 using Granary.Storage.Chunks;
 using Granary.Storage.Errors;
@@ -200,14 +201,13 @@ internal sealed partial class ContextGrain
 
     private void RefuseOtherIds(ContextManifest manifest, int[] ids)
     {
-        if (!manifest.TokenIds.SequenceEqual(ids) || manifest.Fingerprint != Model.Spec.Fingerprint)
+        if (!Model.IsOf(manifest, ids))
         {
             throw OtherIds();
         }
     }
 
-    private GranaryException OtherIds() => new(
-        ErrorCodes.ContextConflict, $"'{Key}' exists with other token ids.", "Choose another name, or delete the context first.");
+    private GranaryException OtherIds() => ServedModel.OtherIds(Key);
 
     private static ManifestChunk[] ManifestChunks(ChunkIdentity[] chain, params ReadOnlySpan<PageWrite> writes)
     {

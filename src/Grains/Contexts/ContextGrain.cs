@@ -137,7 +137,7 @@ internal sealed partial class ContextGrain(
         && current.Manifest.State != ManifestStates.Deleted;
 
     private StoredManifest? Alive(StoredManifest? stored) =>
-        stored is null || stored.Manifest.State == ManifestStates.Deleted || stored.Manifest.Expires <= time.GetUtcNow() ? null : stored;
+        stored is not null && stored.Manifest.IsAliveAt(time.GetUtcNow()) ? stored : null;
 
     private void Adopt(StoredManifest? found, long asked)
     {

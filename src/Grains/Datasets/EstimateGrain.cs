@@ -86,14 +86,12 @@ internal sealed class EstimateGrain(
     private async Task<ContextManifest?> FindExistingAsync(Query query, string name, int[] ids, CancellationToken cancellationToken)
     {
         var found = (await manifests.FindAsync(query.Tenant, query.Model.Id, Names.Check("context", name), cancellationToken))?.Manifest;
-        if (found is null || found.State == ManifestStates.Deleted || found.Expires <= time.GetUtcNow())
+        if (found is null || !found.IsAliveAt(time.GetUtcNow()))
         {
             return null;
         }
 
-        return found.TokenIds.AsSpan().SequenceEqual(ids) && found.Fingerprint == query.Model.Spec.Fingerprint
-            ? found
-            : throw new GranaryException(ErrorCodes.ContextConflict, $"'{name}' exists with other token ids.", "Choose another name, or delete the context first.");
+        return query.Model.IsOf(found, ids) ? found : throw ServedModel.OtherIds(name);
     }
 
     // A tenant without a salt has stored nothing; it gets none from being asked about.

@@ -36,7 +36,7 @@ internal sealed class CatalogGrain(
             try
             {
                 var stored = await manifests.FindAsync(tenant, owner, name, cancellationToken);
-                if (stored is null || stored.Manifest.State == ManifestStates.Deleted || stored.Manifest.Expires <= time.GetUtcNow())
+                if (stored is null || !stored.Manifest.IsAliveAt(time.GetUtcNow()))
                 {
                     continue;
                 }

@@ -1,7 +1,9 @@
+using Granary.Errors;
 using Granary.Inference.Engine;
 using Granary.Inference.Pages;
 using Granary.Models;
 using Granary.Storage.Chunks;
+using Granary.Storage.Manifests;
 using Granary.Storage.Specs;
 
 namespace Granary.Grains.Models;
@@ -27,6 +29,16 @@ internal sealed record ServedModel(LoadedModel Loaded, ModelSpec Spec)
     /// <param name="ids">The sequence; it is not changed afterwards.</param>
     public ChunkIdentity[] ChainOf(ReadOnlySpan<byte> salt, string chunkTenant, int[] ids) =>
         ChunkChain.Of(salt, Spec.Fingerprint, Numerics, ids, Loaded.Layout.PageSize, chunkTenant, Shape);
+
+    /// <summary>Tells whether a context is that of some ids under this model.</summary>
+    /// <param name="manifest">The context.</param>
+    /// <param name="ids">The ids.</param>
+    public bool IsOf(ContextManifest manifest, int[] ids) => manifest.TokenIds.AsSpan().SequenceEqual(ids) && manifest.Fingerprint == Spec.Fingerprint;
+
+    /// <summary>Gets the refusal of a context that <see cref="IsOf"/> denies.</summary>
+    /// <param name="context">What it is called.</param>
+    public static GranaryException OtherIds(string context) =>
+        new(ErrorCodes.ContextConflict, $"'{context}' exists with other token ids.", "Choose another name, or delete the context first.");
 
     /// <summary>Gets the contract's description of a spec.</summary>
     public static ModelDescription Describe(ModelSpec spec) => new()

@@ -36,7 +36,7 @@ public sealed class ContextExporter(IObjectStore store, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(progress);
         var manifest = (await _manifests.FindAsync(tenant, model, name, cancellationToken).ConfigureAwait(false))?.Manifest;
-        if (manifest is null || manifest.State == ManifestStates.Deleted || manifest.Expires <= time.GetUtcNow())
+        if (manifest is null || !manifest.IsAliveAt(time.GetUtcNow()))
         {
             throw new StorageException(StorageErrorCodes.ContextNotFound, $"There is no context '{name}' of model '{model}'.", "granary context list shows what there is.");
         }

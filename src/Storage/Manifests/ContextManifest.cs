@@ -87,4 +87,9 @@ public sealed record ContextManifest
     /// <summary>Gets the last operations, oldest first; at most <see cref="MaxOperations"/> are written.</summary>
     /// <value>Default: none.</value>
     public IReadOnlyList<ManifestOperation> Operations { get; init; } = [];
+
+    /// <summary>Tells whether the context exists: it was not deleted, and its time is not over.</summary>
+    /// <param name="now">The time, UTC.</param>
+    /// <returns>Whether it does.</returns>
+    public bool IsAliveAt(DateTimeOffset now) => State != ManifestStates.Deleted && !(Expires <= now);
 }
