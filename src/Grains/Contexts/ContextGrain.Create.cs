@@ -158,16 +158,21 @@ internal sealed partial class ContextGrain
             Labels = new SortedDictionary<string, string>(request.Labels, StringComparer.Ordinal),
             TruncatedTokens = truncated,
         };
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            return await CommitAsync(manifest, _stored, stopping);
-        }
-        catch (ObjectConflictException)
-        {
-            // Another process was quicker. With the same ids it made the same context.
-            var theirs = await RequireAsync(stopping);
-            RefuseOtherIds(theirs.Manifest, ids);
-            return theirs;
+            try
+            {
+                return await CommitAsync(manifest, _stored, stopping);
+            }
+            catch (ObjectConflictException) when (attempt < MostCommitAttempts)
+            {
+                // Another process was quicker. With the same ids it made the same context; where there is none, the tombstone that was read has been collected or replaced, and the name is free.
+                if (await LoadAsync(stopping) is { } theirs)
+                {
+                    RefuseOtherIds(theirs.Manifest, ids);
+                    return theirs;
+                }
+            }
         }
     }
 

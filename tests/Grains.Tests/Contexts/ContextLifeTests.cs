@@ -93,6 +93,23 @@ public sealed class ContextLifeTests(OneSilo silo) : IClassFixture<OneSilo>
     }
 
     [Fact, Trait("Invariant", "4")]
+    public async Task CreateAsync_ItsTombstoneIsCollectedMeanwhile_CreatesAllTheSame()
+    {
+        const string key = $"contexts/default/{OneSilo.Model}/collected.json";
+        var cancellationToken = TestContext.Current.CancellationToken;
+        var overtaken = new OvertakenStore(silo.Store);
+        await using var other = new SecondSilo(overtaken);
+        await other.InitializeAsync();
+        await OneSilo.CreateAsync(other.Context("collected"), TokenInput.OfTokens(1, 2, 3));
+        await other.Context("collected").DeleteAsync();
+        overtaken.Overtake(key, () => silo.Store.DeleteAsync(key, Precondition.None, cancellationToken)); // as a sweep does
+
+        var created = await OneSilo.CreateAsync(other.Context("collected"), TokenInput.OfTokens(4, 5));
+
+        Assert.Equal(("stored", 2, false), (created.Context.State, created.Context.Tokens, created.Existed));
+    }
+
+    [Fact, Trait("Invariant", "4")]
     public async Task CreateAsync_TwoSilosOnOneStoreAtOnce_BothAcknowledgeTheSameContext()
     {
         await using var other = new SecondSilo(silo.Store);
