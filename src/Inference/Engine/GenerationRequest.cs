@@ -83,7 +83,8 @@ internal sealed class GenerationRequest : ModelRequest<GenerationResult>
     private void Emit(LogitRow logits)
     {
         var options = _work.Options;
-        var id = _sampler.Choose(logits, _work.Tail.Start + _work.Tail.Count);
+        var given = _work.GivenIds.Span;
+        var id = _tokens.Count < given.Length ? given[_tokens.Count] : _sampler.Choose(logits, _work.Tail.Start + _work.Tail.Count);
         _tokens.Add(id);
         _seen?.Add([id]);
         double? score = null;

@@ -16,6 +16,11 @@ public sealed record GenerationWork
     /// <summary>Gets the prompt.</summary>
     public required int[] PromptIds { get; init; }
 
+    /// <summary>Gets the ids that the answer begins with, chosen before: their rows are decoded, so that the tail becomes what it was, and the next id is chosen.</summary>
+    /// <value>Fewer than the new tokens, or all of them. Default: none.</value>
+    /// <remarks>DESIGN §3: a resumed ask rebuilds its tail the way it was made. Random numbers are keyed by position, so nothing else has to be carried over.</remarks>
+    public ReadOnlyMemory<int> GivenIds { get; init; }
+
     /// <summary>Gets the ask's own KV: empty, at the context's length, for prompt and new tokens.</summary>
     public required KvTail Tail { get; init; }
 

@@ -123,6 +123,12 @@ public sealed class LoadedModel
             throw EngineErrors.Invalid($"A repetition penalty was given with {work.PriorIds.Length} ids of a context of {start}.", "Pass the ids of the whole context.");
         }
 
+        if (work.GivenIds.Length > work.Options.MaxNewTokens)
+        {
+            throw EngineErrors.Invalid($"{work.GivenIds.Length} tokens were given of an answer of at most {work.Options.MaxNewTokens}.", "Give at most as many as the answer may have.");
+        }
+
+        KvPlan.Check(work.GivenIds.Span, Config.VocabularySize);
         CheckWindow((long)start + work.PromptIds.Length + work.Options.MaxNewTokens);
         KvPlan.Check(Layout, work.Tail, start, work.PromptIds.Length + work.Options.MaxNewTokens - 1);
         return await _engine.RunAsync(new GenerationRequest(_model, work with { Pages = [.. work.Pages] }, NewText(work.Options))).ConfigureAwait(false);

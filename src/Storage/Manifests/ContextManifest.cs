@@ -12,6 +12,9 @@ public sealed record ContextManifest
     /// <summary>The operations that are remembered; the oldest are dropped first.</summary>
     public const int MaxOperations = 64;
 
+    /// <summary>The most characters of an operation's id.</summary>
+    public const int MaxOperationIdLength = 128;
+
     /// <summary>The most token ids of a context.</summary>
     public const int MaxTokenIds = 1 << 20;
 
@@ -87,6 +90,11 @@ public sealed record ContextManifest
     /// <summary>Gets the last operations, oldest first; at most <see cref="MaxOperations"/> are written.</summary>
     /// <value>Default: none.</value>
     public IReadOnlyList<ManifestOperation> Operations { get; init; } = [];
+
+    /// <summary>Finds an operation among those that are remembered.</summary>
+    /// <param name="operationId">The caller's id; <see langword="null"/> finds nothing.</param>
+    /// <returns>The operation; <see langword="null"/> where it has not been done, or <see cref="MaxOperations"/> came after it.</returns>
+    public ManifestOperation? FindOperation(string? operationId) => operationId is null ? null : Operations.LastOrDefault(operation => operation.OperationId == operationId);
 
     /// <summary>Tells whether the context exists: it was not deleted, and its time is not over.</summary>
     /// <param name="now">The time, UTC.</param>

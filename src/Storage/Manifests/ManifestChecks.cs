@@ -88,6 +88,11 @@ internal static class ManifestChecks
                 + $"{MaxNumerics}, {MaxLabels} and {ContextManifest.MaxOperations} are allowed";
         }
 
+        if (manifest.Operations.Any(operation => !IsPossible(operation)))
+        {
+            yield return $"an operation has no id of 1 to {ContextManifest.MaxOperationIdLength} characters, or no version or ids that there can be";
+        }
+
         foreach (var (numerics, chunks) in manifest.Chunks)
         {
             if (FindFault(chunks, manifest.TokenCount) is { } fault)
@@ -96,6 +101,10 @@ internal static class ManifestChecks
             }
         }
     }
+
+    // Which ids it added is not compared with those that there are: a tombstone, and the next life of its name, remember what was done to ids that are gone.
+    private static bool IsPossible(ManifestOperation? operation) =>
+        operation is { OperationId.Length: > 0 and <= ContextManifest.MaxOperationIdLength, Version: >= 1 and <= MaxVersion, Start: >= 0, Count: >= 0 };
 
     private static string? FindFault(ManifestChunk[] chunks, long tokens)
     {
