@@ -10,9 +10,9 @@ using Granary.Naming;
 namespace Granary.Client;
 
 /// <summary>The client over Orleans: an external client's grain factory, or the embedded silo's own.</summary>
-internal sealed class GranaryClient(IGrainFactory grains, TimeProvider? time = null) : IGranaryClient
+internal sealed class GranaryClient(IGrainFactory grains, TimeProvider time, TimeSpan retryFor) : IGranaryClient
 {
-    private readonly GrainCalls _calls = new(time ?? TimeProvider.System);
+    private readonly GrainCalls _calls = new(time, retryFor);
 
     /// <inheritdoc/>
     public IGranaryContext Context(string model, string name, string? tenant) =>
@@ -35,7 +35,7 @@ internal sealed class GranaryClient(IGrainFactory grains, TimeProvider? time = n
         // A name that no stored context can have: the grain behind it keeps no manifest.
         var id = new ContextId(TenantOf(tenant), Names.CheckModel(model), $"~{Guid.NewGuid():N}");
         var grain = grains.GetGrain<IContextGrain>(id.ToString());
-        return GrainCalls.StreamAsync(token => grain.GenerateAsync(request, token), cancellationToken);
+        return new ResumedAnswer(_calls, (resume, token) => grain.GenerateAsync(request with { Resume = resume ?? request.Resume }, token)).ReadAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -47,7 +47,7 @@ internal sealed class GranaryClient(IGrainFactory grains, TimeProvider? time = n
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<ModelDescription>> ListModelsAsync(string? tenant, CancellationToken cancellationToken) =>
-        await _calls.ReadAsync(grains.GetGrain<ICatalogGrain>(TenantOf(tenant)).ListModelsAsync, cancellationToken).ConfigureAwait(false);
+        await _calls.CallAsync(grains.GetGrain<ICatalogGrain>(TenantOf(tenant)).ListModelsAsync, cancellationToken).ConfigureAwait(false);
 
     private static string TenantOf(string? tenant) => Names.CheckTenant(tenant ?? Names.DefaultTenant);
 }

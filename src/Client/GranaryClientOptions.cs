@@ -3,6 +3,8 @@ namespace Granary.Client;
 /// <summary>How a client finds its cluster.</summary>
 public sealed class GranaryClientOptions
 {
+    internal static readonly TimeSpan DefaultRetryFor = TimeSpan.FromSeconds(30);
+
     /// <summary>Gets or sets the cluster's address: <c>redis://HOST:PORT[/SERVICE]</c> or <c>localhost:GATEWAY_PORT</c>.</summary>
     /// <value>Required.</value>
     public string Cluster { get; set; } = "";
@@ -18,6 +20,10 @@ public sealed class GranaryClientOptions
     /// <summary>Gets or sets how long a call that is no stream may take; a stream gives a sign of life twice in that time.</summary>
     /// <value>Default: 5 s.</value>
     public TimeSpan ResponseTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Gets or sets how long after its first failure a call that the cluster did not answer is tried again, with growing, jittered pauses; a stream that broke goes on where it was.</summary>
+    /// <value>Default: 30 s. Zero for not at all.</value>
+    public TimeSpan RetryFor { get; set; } = DefaultRetryFor;
 
     /// <summary>Gets or sets how long the first connection is tried before the start fails.</summary>
     /// <value>Default: 20 s.</value>

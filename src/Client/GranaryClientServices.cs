@@ -31,7 +31,7 @@ public static class GranaryClientServices
         configure(options);
         services.AddOrleansClient(client => Configure(client, options));
         services.TryAddSingleton<IGranaryClient>(provider =>
-            new GranaryClient(provider.GetRequiredService<IClusterClient>(), provider.GetRequiredService<TimeProvider>()));
+            new GranaryClient(provider.GetRequiredService<IClusterClient>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<IOptions<GranaryClientOptions>>().Value.RetryFor));
         return services;
     }
 

@@ -14,6 +14,12 @@ public interface IGranaryContext
     /// <returns>Progress; the last element has the result.</returns>
     IAsyncEnumerable<ContextProgress> CreateAsync(CreateContextRequest request, CancellationToken cancellationToken = default);
 
+    /// <summary>Creates the context from another one of its tenant and model, on the same chunks, or finds it.</summary>
+    /// <param name="request">Which one.</param>
+    /// <param name="cancellationToken">Leaves the stream; an accepted creation goes on.</param>
+    /// <returns>Progress; the last element has the result.</returns>
+    IAsyncEnumerable<ContextProgress> ForkAsync(ForkRequest request, CancellationToken cancellationToken = default);
+
     /// <summary>Puts tokens behind the context's own: its next version. Asks that run end on the version that they began with.</summary>
     /// <param name="request">What is added.</param>
     /// <param name="cancellationToken">Cancels, up to the commit.</param>

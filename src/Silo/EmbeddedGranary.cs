@@ -18,7 +18,7 @@ public sealed class EmbeddedGranary : IAsyncDisposable
     private EmbeddedGranary(IHost host)
     {
         _host = host;
-        Client = new GranaryClient(host.Services.GetRequiredService<IGrainFactory>());
+        Client = host.Services.GetRequiredService<IGranaryClient>();
     }
 
     /// <summary>Gets the client.</summary>

@@ -36,7 +36,8 @@ public static class GranaryEmbeddedExtensions
         }
 
         builder.AddGranarySilo(options, store);
-        builder.Services.AddSingleton<IGranaryClient>(static services => new GranaryClient(services.GetRequiredService<IGrainFactory>()));
+        builder.Services.AddSingleton<IGranaryClient>(static services => new GranaryClient(
+            services.GetRequiredService<IGrainFactory>(), services.GetRequiredService<TimeProvider>(), GranaryClientOptions.DefaultRetryFor));
         return builder;
     }
 }

@@ -12,6 +12,7 @@ internal static class ContextVerbs
     {
         CreateVerb.Create(verbs),
         AppendVerb.Create(verbs),
+        ForkVerb.Create(verbs),
         ListVerb.Create(verbs),
         ShowVerb.Create(verbs),
         AskVerb.Create(verbs),

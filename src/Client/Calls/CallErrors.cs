@@ -37,7 +37,16 @@ internal static class CallErrors
     /// <summary>Tells whether a call may succeed when it is tried again.</summary>
     /// <param name="error">What was thrown.</param>
     /// <returns>Whether the cluster, not the request, is the cause.</returns>
-    public static bool IsTransient(Exception error) => error is TimeoutException or OrleansException or EnumerationAbortedException or OperationCanceledException;
+    public static bool IsTransient(Exception error) =>
+        error is TimeoutException or OrleansException or EnumerationAbortedException or OperationCanceledException or GranaryException { Code: ErrorCodes.Unavailable };
+
+    /// <summary>Tells whether no silo serves the model. Placement failures arrive as a plain OrleansException or inside a rejection; only their text tells them apart.</summary>
+    /// <param name="error">What was thrown.</param>
+    /// <returns>Whether it is that.</returns>
+    public static bool SaysNoWorker(Exception error) =>
+        error is OrleansException
+        && (error.Message.Contains("No active nodes are compatible", StringComparison.Ordinal)
+            || error.Message.Contains(ErrorCodes.NoWorker, StringComparison.Ordinal));
 
     // A grain that cannot load its state is refused with Orleans' error; inside it is why.
     private static GranaryException? FindCause(Exception error)
@@ -52,10 +61,4 @@ internal static class CallErrors
 
         return null;
     }
-
-    // Placement failures arrive as a plain OrleansException or inside a rejection; only their text tells them apart.
-    private static bool SaysNoWorker(Exception error) =>
-        error is OrleansException
-        && (error.Message.Contains("No active nodes are compatible", StringComparison.Ordinal)
-            || error.Message.Contains(ErrorCodes.NoWorker, StringComparison.Ordinal));
 }

@@ -18,6 +18,11 @@ internal sealed class GranaryClientOptionsValidator : IValidateOptions<GranaryCl
         CheckId(faults, options.ServiceId, nameof(options.ServiceId));
         CheckTime(faults, options.ResponseTimeout, nameof(options.ResponseTimeout));
         CheckTime(faults, options.ConnectTimeout, nameof(options.ConnectTimeout));
+        if (options.RetryFor < TimeSpan.Zero)
+        {
+            faults.AddError($"is {options.RetryFor}. Give a time, or zero for no second try.", nameof(options.RetryFor));
+        }
+
         return faults.Build();
     }
 

@@ -4,7 +4,7 @@ using Granary.Errors;
 
 namespace Granary.Client.Contexts;
 
-/// <summary>A context, behind its grain.</summary>
+/// <summary>A context, behind its grain. Whatever changes it has an operation id, so that a call whose answer was lost can be sent again.</summary>
 internal sealed class GranaryContext(IGrainFactory grains, GrainCalls calls, ContextId id) : IGranaryContext
 {
     private readonly IContextGrain _grain = grains.GetGrain<IContextGrain>(id.ToString());
@@ -16,50 +16,61 @@ internal sealed class GranaryContext(IGrainFactory grains, GrainCalls calls, Con
     public IAsyncEnumerable<ContextProgress> CreateAsync(CreateContextRequest request, CancellationToken cancellationToken)
     {
         RequestSize.Check("context", request.Input);
-        return GrainCalls.StreamAsync(token => _grain.CreateAsync(request, token), cancellationToken);
+        var sent = request with { OperationId = request.OperationId ?? NewOperationId() };
+        return calls.ReopenAsync(token => _grain.CreateAsync(sent, token), cancellationToken).ForwardAsync(cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<ContextProgress> ForkAsync(ForkRequest request, CancellationToken cancellationToken)
+    {
+        var sent = request with { OperationId = request.OperationId ?? NewOperationId() };
+        return calls.ReopenAsync(token => _grain.ForkAsync(sent, token), cancellationToken).ForwardAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ContextProgress> AppendAsync(AppendRequest request, CancellationToken cancellationToken)
     {
         RequestSize.Check("addition", request.Input);
-        return GrainCalls.StreamAsync(token => _grain.AppendAsync(request, token), cancellationToken);
+        var sent = request with { OperationId = request.OperationId ?? NewOperationId() };
+        return calls.ReopenAsync(token => _grain.AppendAsync(sent, token), cancellationToken).ForwardAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
-    public Task<ContextDescription> GetAsync(CancellationToken cancellationToken) => calls.ReadAsync(_grain.GetAsync, cancellationToken);
+    public Task<ContextDescription> GetAsync(CancellationToken cancellationToken) => calls.CallAsync(_grain.GetAsync, cancellationToken);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<AnswerPart> AskAsync(AskRequest request, CancellationToken cancellationToken)
     {
         RequestSize.Check("prompt", request.Prompt);
-        return GrainCalls.StreamAsync(token => _grain.AskAsync(request, token), cancellationToken);
+        var sent = request with { OperationId = request.OperationId ?? NewOperationId() };
+        return new ResumedAnswer(calls, (resume, token) => _grain.AskAsync(sent with { Resume = resume ?? sent.Resume }, token)).ReadAsync(cancellationToken);
     }
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<ScoreResult>> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken)
     {
         RequestSize.Check("continuation", request.Continuations);
-        var results = new List<ScoreResult>(request.Continuations.Length);
-        await foreach (var result in GrainCalls.StreamAsync(token => _grain.ScoreAsync(request, token), cancellationToken).ConfigureAwait(false))
-        {
-            results.Add(result);
-        }
-
-        return results.Count == request.Continuations.Length
+        return await calls.CallAsync(async () => await _grain.ScoreAsync(request, cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false)
+            is { } results && results.Count == request.Continuations.Length
             ? results
-            : throw new GranaryException(ErrorCodes.Unavailable, $"Scoring over '{id}' ended with {results.Count} of {request.Continuations.Length} results.", "Try again.");
+            : throw new GranaryException(ErrorCodes.Unavailable, $"Scoring over '{id}' ended before all of {request.Continuations.Length} continuations had a result.", "Try again.");
     }
 
     /// <inheritdoc/>
-    public Task<bool> EvictAsync(CancellationToken cancellationToken) => GrainCalls.OnceAsync(_grain.EvictAsync, cancellationToken);
+    public Task<bool> EvictAsync(CancellationToken cancellationToken) => calls.CallAsync(_grain.EvictAsync, cancellationToken);
 
     /// <inheritdoc/>
-    public Task DeleteAsync(CancellationToken cancellationToken) => GrainCalls.OnceAsync(
-        async () =>
-        {
-            await _grain.DeleteAsync().ConfigureAwait(false);
-            return true;
-        },
-        cancellationToken);
+    public Task DeleteAsync(CancellationToken cancellationToken)
+    {
+        var operationId = NewOperationId();
+        return calls.CallAsync(
+            async () =>
+            {
+                await _grain.DeleteAsync(operationId).ConfigureAwait(false);
+                return true;
+            },
+            cancellationToken);
+    }
+
+    private static string NewOperationId() => Guid.NewGuid().ToString("N");
 }

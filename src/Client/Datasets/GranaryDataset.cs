@@ -30,7 +30,7 @@ internal sealed class GranaryDataset(IGrainFactory grains, GrainCalls calls, Dat
     }
 
     /// <inheritdoc/>
-    public Task<DatasetStatus> GetStatusAsync(CancellationToken cancellationToken) => calls.ReadAsync(_grain.GetStatusAsync, cancellationToken);
+    public Task<DatasetStatus> GetStatusAsync(CancellationToken cancellationToken) => calls.CallAsync(_grain.GetStatusAsync, cancellationToken);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<DatasetAnswer> AskAsync(DatasetAskRequest request, CancellationToken cancellationToken) =>
@@ -63,7 +63,7 @@ internal sealed class GranaryDataset(IGrainFactory grains, GrainCalls calls, Dat
         foreach (var batch in ItemBatches.Of(source.Items.Where(item => CanBeNamed(item, sum)), ItemSize.OfContext))
         {
             // Each batch is placed by itself: one that a silo took down with it is asked for again.
-            var estimates = await calls.ReadAsync(() => EstimateBatchAsync(batch, model, cancellationToken), cancellationToken).ConfigureAwait(false);
+            var estimates = await calls.CallAsync(() => EstimateBatchAsync(batch, model, cancellationToken), cancellationToken).ConfigureAwait(false);
             foreach (var (item, estimate) in batch.Zip(estimates))
             {
                 sum.Add(item.Id, estimate);
@@ -100,7 +100,7 @@ internal sealed class GranaryDataset(IGrainFactory grains, GrainCalls calls, Dat
 
     private async Task UploadAsync(DatasetSource source, CancellationToken cancellationToken)
     {
-        var missing = await calls.ReadAsync(() => _grain.FindMissingShardsAsync(source.Digest, source.Shards), cancellationToken).ConfigureAwait(false);
+        var missing = await calls.CallAsync(() => _grain.FindMissingShardsAsync(source.Digest, source.Shards), cancellationToken).ConfigureAwait(false);
         foreach (var shard in missing)
         {
             foreach (var part in ShardParts.Of(source, shard))

@@ -16,4 +16,10 @@ public sealed record AppendRequest
     /// <summary>Gets whether the computation yields to interactive work.</summary>
     [Id(2)]
     public bool Batch { get; init; }
+
+    /// <summary>Gets the id under which an addition that is sent again counts once.</summary>
+    /// <value>1 to 128 characters. Default: <see langword="null"/>, the SDK draws one.</value>
+    /// <remarks>A context remembers its last 64.</remarks>
+    [Id(3)]
+    public string? OperationId { get; init; }
 }

@@ -32,4 +32,14 @@ public sealed record AskRequest
     /// </remarks>
     [Id(5)]
     public bool Keep { get; init; }
+
+    /// <summary>Gets the id under which an ask that is sent again is kept once.</summary>
+    /// <value>1 to 128 characters. Default: <see langword="null"/>, the SDK draws one.</value>
+    /// <remarks>A context remembers its last 64. What was kept under it is answered again, token by token, whatever the context has become since.</remarks>
+    [Id(6)]
+    public string? OperationId { get; init; }
+
+    /// <summary>Gets how far the answer had come when its stream broke: it goes on at the next token. The SDK sets it.</summary>
+    [Id(7)]
+    public AnswerResume? Resume { get; init; }
 }

@@ -30,4 +30,9 @@ public sealed record CreateContextRequest
     /// <summary>Gets whether the context's pages may be freed as soon as they are stored, as when a data set is precomputed.</summary>
     [Id(5)]
     public bool Batch { get; init; }
+
+    /// <summary>Gets the id under which a creation that is sent again counts once: it brings no context back that was deleted since.</summary>
+    /// <value>1 to 128 characters. Default: <see langword="null"/>, the SDK draws one.</value>
+    [Id(6)]
+    public string? OperationId { get; init; }
 }

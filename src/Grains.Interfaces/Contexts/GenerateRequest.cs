@@ -23,4 +23,8 @@ public sealed record GenerateRequest
     /// <summary>Gets whether the request yields to interactive ones.</summary>
     [Id(4)]
     public bool Batch { get; init; }
+
+    /// <summary>Gets how far the answer had come when its stream broke: it goes on at the next token. The SDK sets it.</summary>
+    [Id(5)]
+    public AnswerResume? Resume { get; init; }
 }

@@ -15,6 +15,13 @@ public interface IContextGrain : IGrainWithStringKey
     [Alias("Create")]
     IAsyncEnumerable<ContextProgress> CreateAsync(CreateContextRequest request, CancellationToken cancellationToken = default);
 
+    /// <summary>Creates the context from another one, or finds it.</summary>
+    /// <param name="request">Which one.</param>
+    /// <param name="cancellationToken">Leaves the stream; an accepted creation goes on.</param>
+    /// <returns>Progress; the last element has the result.</returns>
+    [Alias("Fork")]
+    IAsyncEnumerable<ContextProgress> ForkAsync(ForkRequest request, CancellationToken cancellationToken = default);
+
     /// <summary>Puts tokens behind the context's own: version n + 1. Asks that run end on version n; until the new one is durable, others start on it.</summary>
     /// <param name="request">What is added.</param>
     /// <param name="cancellationToken">Cancels, up to the commit.</param>
@@ -30,7 +37,7 @@ public interface IContextGrain : IGrainWithStringKey
     /// <summary>Answers a prompt.</summary>
     /// <param name="request">The prompt.</param>
     /// <param name="cancellationToken">Stops decoding at the next step.</param>
-    /// <returns>Tokens; the last element has the answer.</returns>
+    /// <returns>Where it starts, its tokens, and last the answer.</returns>
     [Alias("Ask")]
     IAsyncEnumerable<AnswerPart> AskAsync(AskRequest request, CancellationToken cancellationToken = default);
 
@@ -44,7 +51,7 @@ public interface IContextGrain : IGrainWithStringKey
     /// <summary>Answers a prompt over a context that is not stored.</summary>
     /// <param name="request">Context and prompt.</param>
     /// <param name="cancellationToken">Stops at the next step.</param>
-    /// <returns>Tokens; the last element has the answer.</returns>
+    /// <returns>Where it starts, its tokens, and last the answer.</returns>
     [Alias("Generate")]
     IAsyncEnumerable<AnswerPart> GenerateAsync(GenerateRequest request, CancellationToken cancellationToken = default);
 
@@ -54,7 +61,8 @@ public interface IContextGrain : IGrainWithStringKey
     Task<bool> EvictAsync();
 
     /// <summary>Deletes the context by a tombstone.</summary>
+    /// <param name="operationId">The id under which a deletion that is sent again counts once; <see langword="null"/> for none.</param>
     /// <returns>A task.</returns>
     [Alias("Delete")]
-    Task DeleteAsync();
+    Task DeleteAsync(string? operationId = null);
 }

@@ -24,6 +24,12 @@ internal sealed class Answering(ServedModel model, IModelWorkerGrain worker, KvR
     /// <summary>Gets the prompt's ids.</summary>
     public required int[] Prompt { get; init; }
 
+    /// <summary>Gets the answer's first tokens, where they have been chosen before.</summary>
+    public int[] Given { get; init; } = [];
+
+    /// <summary>Gets how many of the answer's tokens the caller has already.</summary>
+    public int Told { get; init; }
+
     /// <summary>Gets the most tokens to decode.</summary>
     public required int NewTokens { get; init; }
 
@@ -57,6 +63,7 @@ internal sealed class Answering(ServedModel model, IModelWorkerGrain worker, KvR
             Pages = grant.Reader.Pages,
             PriorIds = Options.RepetitionPenalty == 1 ? default : Prior.AsMemory(), // nothing else looks at them
             PromptIds = Prompt,
+            GivenIds = Given,
             Tail = tail,
             Options = new SamplingOptions
             {
@@ -85,6 +92,7 @@ internal sealed class Answering(ServedModel model, IModelWorkerGrain worker, KvR
         {
             await worker.StartAsync(id);
             started = true;
+            yield return new AnswerPart(null, null, new AnswerStart(contextTokens, Context?.Version, Context?.Incarnation, Options.Temperature > 0 ? seed : null));
             seam = FindSeam();
             _ = work.Result.ContinueWith(_ => tokens.Writer.TryComplete(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             await foreach (var token in tokens.Reader.ReadAllAsync(cancellationToken))
@@ -96,7 +104,10 @@ internal sealed class Answering(ServedModel model, IModelWorkerGrain worker, KvR
                 }
 
                 decoded.Add(token);
-                yield return new AnswerPart(new AnswerToken(token.Index, token.Id, token.Text, token.LogProbability), null);
+                if (token.Index >= Told)
+                {
+                    yield return new AnswerPart(new AnswerToken(token.Index, token.Id, token.Text, token.LogProbability), null);
+                }
             }
 
             var result = await work.Result;

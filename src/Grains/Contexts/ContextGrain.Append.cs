@@ -10,6 +10,9 @@ namespace Granary.Grains.Contexts;
 
 internal sealed partial class ContextGrain
 {
+    // Growth of the newest version, whichever it is, begins anew where another process was quicker. One of them always commits.
+    private const int MostGrowthAttempts = 32;
+
     // One new version at a time, in order of arrival.
     private readonly SemaphoreSlim _growth = new(1);
 
@@ -19,35 +22,33 @@ internal sealed partial class ContextGrain
 
     private async IAsyncEnumerable<ContextProgress> AppendStreamAsync(AppendRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var added = await ReadAsync("addition", request.Input);
-        await foreach (var progress in Grow(added, request.IfVersion, request.Batch).WatchAsync(cancellationToken))
+        var growth = new Growth(await ReadAsync("addition", request.Input), request.IfVersion, request.Batch, OperationIds.Check(request.OperationId));
+        await foreach (var progress in Grow(growth).WatchAsync(cancellationToken))
         {
             yield return progress;
         }
     }
 
     // Its only caller leaving cancels it, until it commits.
-    private SharedTransition<ContextProgress, ContextCreated> Grow(int[] added, long? ifVersion, bool batch) =>
-        SharedTransition<ContextProgress, ContextCreated>.Start((transition, stopping) => GrowOnceAsync(transition, added, ifVersion, batch, stopping), _stopping.Token);
+    private SharedTransition<ContextProgress, ContextCreated> Grow(Growth growth) =>
+        SharedTransition<ContextProgress, ContextCreated>.Start((transition, stopping) => GrowAsync(transition, growth, stopping), _stopping.Token);
 
-    private async Task<ContextCreated> GrowOnceAsync(
-        SharedTransition<ContextProgress, ContextCreated> transition, int[] added, long? ifVersion, bool batch, CancellationToken stopping)
+    private async Task<ContextCreated> GrowAsync(SharedTransition<ContextProgress, ContextCreated> transition, Growth growth, CancellationToken stopping)
     {
         await _growth.WaitAsync(stopping);
         try
         {
-            if (_create is { IsRunning: true } creation)
+            for (var attempt = 1; ; attempt++)
             {
-                await creation.JoinAsync(stopping);
+                try
+                {
+                    return await GrowOnceAsync(transition, growth, stopping);
+                }
+                catch (GranaryException e) when (e.Code == ErrorCodes.ContextConflict && growth.IfVersion is null && attempt < MostGrowthAttempts && Alive(_stored) is not null)
+                {
+                    // Nobody said which version is to grow: the newer one does.
+                }
             }
-
-            var current = await LoadAsync(stopping, fresh: true) ?? throw NotFound();
-            RefuseOtherVersion(current.Manifest, ifVersion);
-            int[] ids = [.. current.Manifest.TokenIds, .. added];
-            TokenLimits.CheckWindow(ids.Length, Model);
-            TokenLimits.CheckBudget(Key, ids.Length, Model, registry.Budget);
-            transition.Report(new ContextProgress(ContextStage.Accepted, 0, ids.Length));
-            return await StoreVersionAsync(transition, current, ids, batch, stopping);
         }
         finally
         {
@@ -55,13 +56,37 @@ internal sealed partial class ContextGrain
         }
     }
 
+    private async Task<ContextCreated> GrowOnceAsync(SharedTransition<ContextProgress, ContextCreated> transition, Growth growth, CancellationToken stopping)
+    {
+        if (_create is { IsRunning: true } creation)
+        {
+            await creation.JoinAsync(stopping);
+        }
+
+        var current = await LoadAsync(stopping, fresh: true) ?? throw NotFound();
+        if (current.Manifest.FindOperation(growth.OperationId) is { } done)
+        {
+            RequireAdded(current.Manifest, done, growth.Added, isAll: true);
+            var existing = Existing(current.Manifest, done.Version);
+            transition.Report(new ContextProgress(ContextStage.Stored, existing.Context.Tokens, existing.Context.Tokens, existing));
+            return existing;
+        }
+
+        RefuseOtherVersion(current.Manifest, growth.IfVersion);
+        int[] ids = [.. current.Manifest.TokenIds, .. growth.Added];
+        TokenLimits.CheckWindow(ids.Length, Model);
+        TokenLimits.CheckBudget(Key, ids.Length, Model, registry.Budget);
+        transition.Report(new ContextProgress(ContextStage.Accepted, 0, ids.Length));
+        return await StoreVersionAsync(transition, current, ids, growth, stopping);
+    }
+
     // Full pages are those of the version before, by their hashes; a partial last page is computed anew from its start (DESIGN §3).
     private async Task<ContextCreated> StoreVersionAsync(
-        SharedTransition<ContextProgress, ContextCreated> transition, StoredManifest current, int[] ids, bool batch, CancellationToken stopping)
+        SharedTransition<ContextProgress, ContextCreated> transition, StoredManifest current, int[] ids, Growth growth, CancellationToken stopping)
     {
         var chain = await GetChainAsync(ids, current.Manifest.ChunkTenant, stopping);
-        using var reservation = await registry.Budget.AdmitAsync(Model.Loaded.Layout.BytesOf(ids.Length), batch, stopping);
-        var lease = registry.Open(activation, reclaimFirst: batch);
+        using var reservation = await registry.Budget.AdmitAsync(Model.Loaded.Layout.BytesOf(ids.Length), growth.Batch, stopping);
+        var lease = registry.Open(activation, reclaimFirst: growth.Batch);
         using var filling = lease.BeginFill();
         try
         {
@@ -76,7 +101,7 @@ internal sealed partial class ContextGrain
                     Reservation = reservation,
                     Persist = true,
                     MustKnow = true,
-                    Batch = batch,
+                    Batch = growth.Batch,
                 },
                 filled => transition.Report(new ContextProgress(ContextStage.Prefilling, filled, ids.Length)),
                 stopping);
@@ -91,7 +116,7 @@ internal sealed partial class ContextGrain
                 TokenIds = ids,
                 Chunks = new Dictionary<string, ManifestChunk[]> { [Model.Numerics] = ManifestChunks(chain, writes) }, // other numerics have the old ids only
                 Updated = time.GetUtcNow(),
-                Operations = [.. current.Manifest.Operations, new ManifestOperation(Guid.NewGuid().ToString("N"), current.Manifest.Version + 1)],
+                Operations = [.. current.Manifest.Operations, new ManifestOperation(growth.OperationId, current.Manifest.Version + 1, current.Manifest.TokenIds.Length, growth.Added.Length)],
             };
             var stored = await CommitVersionAsync(next, current, stopping);
             Adopt(lease, chain, stored.Manifest);
@@ -103,7 +128,8 @@ internal sealed partial class ContextGrain
                 writes.Sum(static write => write.WrittenBytes),
                 outcome.PrefillTime.TotalSeconds,
                 Model.Numerics,
-                Model.IsExact);
+                Model.IsExact,
+                next.Version);
             transition.Report(new ContextProgress(ContextStage.Stored, ids.Length, ids.Length, created));
             return created;
         }
@@ -141,7 +167,28 @@ internal sealed partial class ContextGrain
         }
     }
 
-    private void RefuseOtherVersion(ContextManifest manifest, long? wanted)
+    private ContextCreated Existing(ContextManifest manifest, long version)
+    {
+        var description = ManifestDescription.Of(manifest, _lease is { IsResident: true });
+        return new ContextCreated(description, Existed: true, 0, description.Tokens, 0, 0, Model.Numerics, Model.IsExact, version);
+    }
+
+    // What an operation of an earlier life of the name added is gone with it.
+    private void RequireAdded(ContextManifest manifest, ManifestOperation done, ReadOnlySpan<int> ids, bool isAll)
+    {
+        if (done.Count == 0)
+        {
+            throw new GranaryException(ErrorCodes.ContextConflict, $"'{Key}' was deleted and made anew since this was asked for first.", "Read the context again and decide anew.");
+        }
+
+        var isThere = (long)done.Start + done.Count <= manifest.TokenIds.Length && (!isAll || done.Count == ids.Length);
+        if (!isThere || !manifest.TokenIds.AsSpan(done.Start, done.Count).StartsWith(ids))
+        {
+            throw new GranaryException(ErrorCodes.InvalidArgument, $"Operation '{done.OperationId}' of '{Key}' added other ids.", "Draw a new operation id for each request; keep it only where the same request is sent again.");
+        }
+    }
+
+    private static void RefuseOtherVersion(ContextManifest manifest, long? wanted)
     {
         if (wanted is { } version && version != manifest.Version)
         {
@@ -149,6 +196,8 @@ internal sealed partial class ContextGrain
         }
     }
 
-    private GranaryException OtherVersion(ContextManifest manifest, long wanted) => new(
-        ErrorCodes.ContextConflict, $"'{Key}' is at version {manifest.Version}, not {wanted}.", "Read the context again and decide anew.");
+    private static GranaryException OtherVersion(ContextManifest manifest, long wanted) => new(
+        ErrorCodes.ContextConflict,
+        $"'{new ContextId(manifest.Tenant, manifest.Model, manifest.Name)}' is at version {manifest.Version}, not {wanted}.",
+        "Read the context again and decide anew.");
 }

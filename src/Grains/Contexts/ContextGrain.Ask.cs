@@ -27,17 +27,20 @@ internal sealed partial class ContextGrain
     {
         var arrived = time.GetTimestamp();
         TokenLimits.CheckOptions(request.Options, Model);
+        var operationId = OperationIds.Check(request.OperationId);
         var prompt = await ReadAsync("prompt", request.Prompt);
-        var (manifest, newTokens, admitted) = await AdmitAsync(request, prompt.Length, cancellationToken);
+        var (turn, newTokens, admitted) = await AdmitAsync(request, prompt, cancellationToken);
         using var grant = admitted;
-        var uncheckedFor = _uncheckedFor;
+        var (manifest, uncheckedFor) = (turn.Context, _uncheckedFor);
         var answering = new Answering(Model, Worker, registry, time)
         {
             Context = manifest,
             Prior = manifest.TokenIds,
             Prompt = prompt,
+            Given = turn.Given,
+            Told = request.Resume?.TokenIds.Length ?? 0,
             NewTokens = newTokens,
-            Options = request.Options,
+            Options = WithSeed(request.Options, request.Resume),
             Batch = request.Batch,
             Arrived = arrived,
             FindSeam = () => FindSeam(manifest.TokenIds, request.Prompt, prompt),
@@ -56,27 +59,35 @@ internal sealed partial class ContextGrain
         if (request.Keep && whole is { } answer)
         {
             grant.Dispose(); // the new version is admitted by itself: nothing is held while bytes are waited for
-            int[] turn = [.. prompt, .. answer.TokenIds];
-            var kept = await Grow(turn, manifest.Version, request.Batch).JoinAsync(cancellationToken);
-            yield return new AnswerPart(null, answer with { KeptVersion = kept.Context.Version });
+            var kept = await Grow(new Growth([.. prompt, .. answer.TokenIds], manifest.Version, request.Batch, operationId)).JoinAsync(cancellationToken);
+            yield return new AnswerPart(null, answer with { KeptVersion = kept.Version });
         }
     }
 
     // A version that appears while bytes are waited for is answered instead, unless one version alone may answer.
-    private async Task<(ContextManifest Manifest, int NewTokens, PageGrant Grant)> AdmitAsync(AskRequest request, int promptTokens, CancellationToken cancellationToken)
+    private async Task<(AskedTurn Turn, int NewTokens, PageGrant Grant)> AdmitAsync(AskRequest request, int[] prompt, CancellationToken cancellationToken)
     {
         while (true)
         {
-            var manifest = (await RequireAsync(cancellationToken)).Manifest;
-            RefuseOtherVersion(manifest, request.IfVersion);
-            var newTokens = TokenLimits.NewTokens(manifest.TokenIds.Length, promptTokens, request.Options, Model);
-            var tailBytes = Model.Loaded.Layout.BytesOf(promptTokens + newTokens);
+            var newest = (await RequireAsync(cancellationToken)).Manifest;
+            if (request.Resume?.Start.Version > newest.Version)
+            {
+                newest = (await LoadAsync(cancellationToken, fresh: true) ?? throw NotFound()).Manifest; // it was admitted elsewhere, on what was committed since
+            }
+
+            var turn = TurnOf(request, prompt, newest);
+            var manifest = turn.Context;
+            var newTokens = TokenLimits.NewTokens(manifest.TokenIds.Length, prompt.Length, request.Options, Model);
+            var tailBytes = Model.Loaded.Layout.BytesOf(prompt.Length + newTokens);
             try
             {
                 var grant = request.Plan == PlanChoice.Recompute
                     ? await ComputePrivatelyAsync(await ChainOfAsync(manifest, cancellationToken), tailBytes, isPrivate: true, request.Batch, "recompute was asked for", cancellationToken)
-                    : await GrantAsync(manifest, tailBytes, request.Plan, request.Batch, cancellationToken);
-                return (manifest, newTokens, grant);
+                    : manifest.Version == newest.Version
+                    ? await GrantAsync(manifest, tailBytes, request.Plan, request.Batch, cancellationToken)
+                    : await ComputePrivatelyAsync(
+                        await ChainOfAsync(manifest, cancellationToken), tailBytes, isPrivate: false, request.Batch, "of an earlier version", cancellationToken);
+                return (turn, newTokens, grant);
             }
             catch (GranaryException e) when (e.Code == ErrorCodes.ContextConflict && HasGrown(manifest))
             {
@@ -84,6 +95,35 @@ internal sealed partial class ContextGrain
             }
         }
     }
+
+    // The newest version is asked. But a stream that goes on stays on its own, and an ask that has been kept already is told again what it was told.
+    // Versions of one life have the same ids in front, so those of an earlier one are there still.
+    private AskedTurn TurnOf(AskRequest request, int[] prompt, ContextManifest newest)
+    {
+        if (request.Keep && newest.FindOperation(request.OperationId) is { } kept)
+        {
+            RequireAdded(newest, kept, prompt, isAll: false);
+            return new AskedTurn(AtVersion(newest, kept.Version - 1, kept.Start), newest.TokenIds[(kept.Start + prompt.Length)..(kept.Start + kept.Count)]);
+        }
+
+        if (request.Resume is not { } resume)
+        {
+            RefuseOtherVersion(newest, request.IfVersion);
+            return new AskedTurn(newest, []);
+        }
+
+        var all = newest.TokenIds.Length;
+        return resume.Start is { Version: { } version, ContextTokens: var tokens } && resume.Start.Incarnation == newest.Incarnation
+            && ((version == newest.Version && tokens == all) || (version < newest.Version && tokens > 0 && tokens < all))
+            ? new AskedTurn(AtVersion(newest, version, tokens), resume.TokenIds)
+            : throw new GranaryException(ErrorCodes.ContextConflict, $"'{Key}' was deleted and made anew while it was asked.", "Ask again.");
+    }
+
+    private static ContextManifest AtVersion(ContextManifest newest, long version, int tokens) =>
+        version == newest.Version ? newest : newest with { Version = version, TokenIds = newest.TokenIds[..tokens] };
+
+    private static GenerationOptions WithSeed(GenerationOptions options, AnswerResume? resume) =>
+        resume?.Start.Seed is { } seed ? options with { Seed = seed } : options;
 
     private bool HasGrown(ContextManifest manifest) =>
         Alive(_stored)?.Manifest is { } current && current.Incarnation == manifest.Incarnation && current.Version > manifest.Version;
@@ -107,8 +147,10 @@ internal sealed partial class ContextGrain
         {
             Prior = context,
             Prompt = prompt,
+            Given = request.Resume?.TokenIds ?? [],
+            Told = request.Resume?.TokenIds.Length ?? 0,
             NewTokens = newTokens,
-            Options = request.Options,
+            Options = WithSeed(request.Options, request.Resume),
             Batch = request.Batch,
             Arrived = arrived,
             FindSeam = () => FindSeam(context, request.Prompt, prompt),

@@ -20,12 +20,30 @@ internal sealed partial class ContextGrain
 
     private async IAsyncEnumerable<ContextProgress> CreateStreamAsync(CreateContextRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        _ = Id; // refuses a name that leaves its prefix
+        var id = Id; // refuses a name that leaves its prefix
         var (ids, truncated) = TokenLimits.FitContext(await ReadAsync("context", request.Input), request, Model);
-        TokenLimits.CheckBudget(Key, ids.Length, Model, registry.Budget);
-        if (request.TimeToLive <= TimeSpan.Zero)
+        var creation = new Creation
         {
-            throw new GranaryException(ErrorCodes.InvalidArgument, $"The time to live is {request.TimeToLive}.", "Give a positive duration.");
+            Ids = ids,
+            Truncated = truncated,
+            TimeToLive = request.TimeToLive,
+            Labels = request.Labels,
+            Batch = request.Batch,
+            OperationId = OperationIds.Check(request.OperationId),
+            ChunkTenant = sharing.Value.ChunkTenantOf(id.Tenant),
+        };
+        await foreach (var progress in CreateOrJoinAsync(creation, cancellationToken))
+        {
+            yield return progress;
+        }
+    }
+
+    private async IAsyncEnumerable<ContextProgress> CreateOrJoinAsync(Creation creation, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        TokenLimits.CheckBudget(Key, creation.Ids.Length, Model, registry.Budget);
+        if (creation.TimeToLive <= TimeSpan.Zero)
+        {
+            throw new GranaryException(ErrorCodes.InvalidArgument, $"The time to live is {creation.TimeToLive}.", "Give a positive duration.");
         }
 
         // An acknowledgement is not given on what was read a second ago.
@@ -34,22 +52,28 @@ internal sealed partial class ContextGrain
         // From here to the start of the transition there is no await: two creations cannot both start.
         if (_create is not { IsRunning: true })
         {
+            RefuseDeletedSince(creation);
             if (existing is not null)
             {
-                RefuseOtherIds(existing.Manifest, ids);
-                if (existing.Manifest.State == ManifestStates.Stored && existing.Manifest.Chunks.ContainsKey(Model.Numerics))
+                // What this very request made is its own, whatever it has become since.
+                var made = existing.Manifest.FindOperation(creation.OperationId);
+                if (made is null)
                 {
-                    var description = ManifestDescription.Of(existing.Manifest, _lease is { IsResident: true });
-                    yield return new ContextProgress(ContextStage.Stored, ids.Length, ids.Length, new ContextCreated(description, true, 0, ids.Length, 0, 0, Model.Numerics, Model.IsExact));
+                    RefuseOtherIds(existing.Manifest, creation.Ids);
+                }
+
+                if (existing.Manifest.State == ManifestStates.Stored && (made is not null || existing.Manifest.Chunks.ContainsKey(Model.Numerics)))
+                {
+                    var found = Existing(existing.Manifest, made?.Version ?? existing.Manifest.Version);
+                    yield return new ContextProgress(ContextStage.Stored, found.Context.Tokens, found.Context.Tokens, found);
                     yield break;
                 }
             }
 
-            _creating = ids;
-            _create = SharedTransition<ContextProgress, ContextCreated>.Start(
-                (transition, stopping) => CreateOnceAsync(transition, request, ids, truncated, stopping), _stopping.Token);
+            _creating = creation.Ids;
+            _create = SharedTransition<ContextProgress, ContextCreated>.Start((transition, stopping) => CreateOnceAsync(transition, creation, stopping), _stopping.Token);
         }
-        else if (!_creating.AsSpan().SequenceEqual(ids))
+        else if (!_creating.AsSpan().SequenceEqual(creation.Ids))
         {
             throw OtherIds();
         }
@@ -61,26 +85,34 @@ internal sealed partial class ContextGrain
     }
 
     private async Task<ContextCreated> CreateOnceAsync(
-        SharedTransition<ContextProgress, ContextCreated> transition, CreateContextRequest request, int[] ids, int truncated, CancellationToken stopping)
+        SharedTransition<ContextProgress, ContextCreated> transition, Creation creation, CancellationToken stopping)
     {
+        var ids = creation.Ids;
         try
         {
-            var accepted = await AcceptAsync(request, ids, truncated, stopping);
+            var accepted = await AcceptAsync(creation, stopping);
             transition.OutliveCallers();
             sweeps.Ensure(Id.Tenant); // what is stored has to be collected one day
             sweeps.Ensure(accepted.Manifest.ChunkTenant);
             var chain = await ChainOfAsync(accepted.Manifest, stopping);
             transition.Report(new ContextProgress(ContextStage.Accepted, 0, ids.Length));
+            if (await FindChunksOfParentAsync(creation, chain, stopping) is { } inherited)
+            {
+                var copy = await CommitStoredAsync(accepted, ids, inherited, stopping);
+                var forked = Existing(copy.Manifest, accepted.Manifest.Version) with { Existed = false };
+                transition.Report(new ContextProgress(ContextStage.Stored, ids.Length, ids.Length, forked));
+                return forked;
+            }
 
-            using var reservation = await registry.Budget.AdmitAsync(Model.Loaded.Layout.BytesOf(ids.Length), request.Batch, stopping);
-            var lease = registry.Open(activation, reclaimFirst: request.Batch);
+            using var reservation = await registry.Budget.AdmitAsync(Model.Loaded.Layout.BytesOf(ids.Length), creation.Batch, stopping);
+            var lease = registry.Open(activation, reclaimFirst: creation.Batch);
             using var filling = lease.BeginFill();
             FillOutcome outcome;
             try
             {
                 outcome = await filler.FillAsync(
                     lease,
-                    new FillRequest { Model = Model, Worker = Worker, Chain = chain, Reservation = reservation, Persist = true, MustKnow = true, Batch = request.Batch },
+                    new FillRequest { Model = Model, Worker = Worker, Chain = chain, Reservation = reservation, Persist = true, MustKnow = true, Batch = creation.Batch },
                     filled => transition.Report(new ContextProgress(ContextStage.Prefilling, filled, ids.Length)),
                     stopping);
             }
@@ -104,7 +136,8 @@ internal sealed partial class ContextGrain
                 writes.Sum(static write => write.WrittenBytes),
                 outcome.PrefillTime.TotalSeconds,
                 Model.Numerics,
-                Model.IsExact);
+                Model.IsExact,
+                stored.Manifest.Version);
             transition.Report(new ContextProgress(ContextStage.Stored, ids.Length, ids.Length, created));
             return created;
         }
@@ -127,17 +160,16 @@ internal sealed partial class ContextGrain
     }
 
     // Commits the ids, so that the context exists whatever crashes; a creation that was cut off is taken up where it stands.
-    private async Task<StoredManifest> AcceptAsync(CreateContextRequest request, int[] ids, int truncated, CancellationToken stopping)
+    private async Task<StoredManifest> AcceptAsync(Creation creation, CancellationToken stopping)
     {
-        var id = Id;
+        var (id, ids) = (Id, creation.Ids);
         if (Alive(_stored) is { } existing)
         {
             RefuseOtherIds(existing.Manifest, ids);
             return existing;
         }
 
-        var chunkTenant = sharing.Value.ChunkTenantOf(id.Tenant);
-        var chain = await GetChainAsync(ids, chunkTenant, stopping);
+        var chain = await GetChainAsync(ids, creation.ChunkTenant, stopping);
         var now = time.GetUtcNow();
         var manifest = new ContextManifest
         {
@@ -148,21 +180,24 @@ internal sealed partial class ContextGrain
             Version = 1,
             State = ManifestStates.Accepted,
             Fingerprint = Model.Spec.Fingerprint,
-            Shared = chunkTenant == ChunkIdentity.SharedTenant,
+            Shared = creation.ChunkTenant == ChunkIdentity.SharedTenant,
             Chunks = new Dictionary<string, ManifestChunk[]> { [Model.Numerics] = ManifestChunks(chain) },
             TokenIds = ids,
-            TokenizerDigest = Model.Spec.TokenizerDigest,
+            TokenizerDigest = creation.Parent is { } parent ? parent.TokenizerDigest : Model.Spec.TokenizerDigest,
             Created = now,
             Updated = now,
-            Expires = request.TimeToLive is { } life ? now + life : null,
-            Labels = new SortedDictionary<string, string>(request.Labels, StringComparer.Ordinal),
-            TruncatedTokens = truncated,
+            Expires = creation.TimeToLive is { } life ? now + life : null,
+            Labels = creation.Labels,
+            TruncatedTokens = creation.Truncated,
+            Parent = creation.Parent?.Name,
         };
         for (var attempt = 1; ; attempt++)
         {
+            RefuseDeletedSince(creation);
+            var operations = OperationIds.Inherit(_stored?.Manifest).Append(new ManifestOperation(creation.OperationId, manifest.Version, 0, ids.Length));
             try
             {
-                return await CommitAsync(manifest, _stored, stopping);
+                return await CommitAsync(manifest with { Operations = [.. operations] }, _stored, stopping);
             }
             catch (ObjectConflictException) when (attempt < MostCommitAttempts)
             {
@@ -201,6 +236,15 @@ internal sealed partial class ContextGrain
                     return previous;
                 }
             }
+        }
+    }
+
+    // Sent once more by a caller who had no answer, after somebody has deleted what it made: it is not to come back (DESIGN §2.8).
+    private void RefuseDeletedSince(Creation creation)
+    {
+        if (Alive(_stored) is null && _stored?.Manifest.FindOperation(creation.OperationId) is not null)
+        {
+            throw new GranaryException(ErrorCodes.ContextNotFound, $"'{Key}' was created by this very request, and deleted since.", "Create it again.");
         }
     }
 

@@ -28,6 +28,7 @@ internal sealed partial class ContextGrain(
     KvRegistry registry,
     ResidentContexts resident,
     PageFiller filler,
+    ChunkStore chunkStore,
     SweepSchedule sweeps,
     IOptions<SharingOptions> sharing,
     TimeProvider time,
@@ -82,7 +83,7 @@ internal sealed partial class ContextGrain(
     }
 
     /// <inheritdoc/>
-    public async Task DeleteAsync() => await ErrorEdge.GuardAsync(DeleteOnceAsync());
+    public async Task DeleteAsync(string? operationId) => await ErrorEdge.GuardAsync(DeleteOnceAsync(OperationIds.Check(operationId)));
 
     private async Task<ContextDescription> DescribeAsync()
     {
@@ -90,47 +91,48 @@ internal sealed partial class ContextGrain(
         return ManifestDescription.Of(stored.Manifest, _lease is { IsResident: true }) with { VersionAgeSeconds = _uncheckedFor?.TotalSeconds };
     }
 
-    private async Task<bool> DeleteOnceAsync()
+    private async Task<bool> DeleteOnceAsync(string operationId)
     {
-        StoredManifest stored;
-        try
-        {
-            stored = await RequireAsync(CancellationToken.None);
-        }
-        catch (StorageException e) when (e.Code == ErrorCodes.ManifestInvalid)
-        {
-            // What cannot be read can still be deleted.
-            var id = Id;
-            await manifests.DeleteInvalidAsync(id.Tenant, id.Model, id.Name, CancellationToken.None);
-            _lease?.Close();
-            _create?.Cancel();
-            (_stored, _checked) = (null, null);
-            return true;
-        }
-
         for (var attempt = 1; ; attempt++)
         {
             try
             {
+                var stored = await LoadAsync(CancellationToken.None);
+                if (_stored?.Manifest.FindOperation(operationId) is not null)
+                {
+                    return true; // it was done by this very request, whatever the name has become since
+                }
+
                 // The tombstone fences a creation that runs: its commit fails on the ETag (invariant 4).
-                await CommitAsync(ManifestStore.Tombstone(stored.Manifest, time.GetUtcNow()), stored, CancellationToken.None);
-                break;
+                var tombstone = ManifestStore.Tombstone((stored ?? throw NotFound()).Manifest, time.GetUtcNow());
+                var operations = tombstone.Operations.Append(new ManifestOperation(operationId, tombstone.Version));
+                await CommitAsync(tombstone with { Operations = [.. operations] }, stored, CancellationToken.None);
+                _create?.Cancel();
+                return true;
             }
             catch (ObjectConflictException) when (attempt < MostCommitAttempts)
             {
-                // The creation was quicker: what it acknowledged is deleted.
-                stored = await RequireAsync(CancellationToken.None);
+                // A creation, or a next version, was quicker: what it acknowledged is deleted.
+            }
+            catch (StorageException e) when (e.Code == ErrorCodes.ManifestInvalid)
+            {
+                // What cannot be read can still be deleted.
+                var id = Id;
+                await manifests.DeleteInvalidAsync(id.Tenant, id.Model, id.Name, CancellationToken.None);
+                _lease?.Close();
+                _create?.Cancel();
+                (_stored, _checked) = (null, null);
+                return true;
             }
         }
-
-        _create?.Cancel();
-        return true;
     }
 
     private async Task<StoredManifest> RequireAsync(CancellationToken cancellationToken) => await LoadAsync(cancellationToken) ?? throw NotFound();
 
-    private GranaryException NotFound() => new(
-        ErrorCodes.ContextNotFound, $"There is no context '{Key}'.", "Create it first; granary context list shows what there is.");
+    private GranaryException NotFound() => NotFound(Key);
+
+    private static GranaryException NotFound(string context) => new(
+        ErrorCodes.ContextNotFound, $"There is no context '{context}'.", "Create it first; granary context list shows what there is.");
 
     private bool IsCurrent(ContextManifest manifest) =>
         _stored is { } current && current.Manifest.Incarnation == manifest.Incarnation && current.Manifest.Version == manifest.Version

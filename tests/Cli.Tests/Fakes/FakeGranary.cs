@@ -36,6 +36,8 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
 
     public CreateContextRequest? Created { get; private set; }
 
+    public ForkRequest? Forked { get; private set; }
+
     public DatasetAskRequest? DatasetAsked { get; private set; }
 
     public (string Id, string Folder, string Dtype)? Loaded { get; private set; }
@@ -117,13 +119,22 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
             return new ContextProgress[]
             {
                 new(ContextStage.Accepted, 0, 3),
-                new(ContextStage.Stored, 3, 3, new ContextCreated(Faq with { TruncatedTokens = 4 }, false, 3, 0, 42, 0.1, "n1", true)),
+                new(ContextStage.Stored, 3, 3, new ContextCreated(Faq with { TruncatedTokens = 4 }, false, 3, 0, 42, 0.1, "n1", true, 1)),
+            }.ToAsyncEnumerable();
+        }
+
+        public IAsyncEnumerable<ContextProgress> ForkAsync(ForkRequest request, CancellationToken cancellationToken)
+        {
+            granary.Forked = request;
+            return new ContextProgress[]
+            {
+                new(ContextStage.Stored, 3, 3, new ContextCreated(Faq with { Context = id.Name, Parent = request.Parent }, false, 0, 3, 0, 0, "n1", true, 1)),
             }.ToAsyncEnumerable();
         }
 
         public IAsyncEnumerable<ContextProgress> AppendAsync(AppendRequest request, CancellationToken cancellationToken) => new ContextProgress[]
         {
-            new(ContextStage.Stored, 4, 4, new ContextCreated(Faq with { Version = 2 }, false, 4, 0, 42, 0.1, "n1", true)),
+            new(ContextStage.Stored, 4, 4, new ContextCreated(Faq with { Version = 2 }, false, 4, 0, 42, 0.1, "n1", true, 2)),
         }.ToAsyncEnumerable();
 
         public Task<ContextDescription> GetAsync(CancellationToken cancellationToken) => Task.FromResult(Faq);

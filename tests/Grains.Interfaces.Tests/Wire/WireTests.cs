@@ -73,7 +73,7 @@ public sealed class WireTests
         var model = RoundTrip(new ModelDescription { Model = "m", Dtype = "float32", Codec = "none", PageSize = 256, Fingerprint = "f", Window = 1, KvBytesPerToken = 1, Numerics = "n", Exact = exact });
         Assert.Equal(("n", exact), (model.Numerics, model.Exact));
         var context = new ContextDescription { Context = "c", Model = "m", State = "stored", Version = 1, Tokens = 1, Pages = 1, StoredBytes = 1, Resident = true, Created = DateTimeOffset.UnixEpoch, Labels = [] };
-        var created = RoundTrip(new ContextCreated(context, false, 1, 0, 1, 0.5, "n", exact));
+        var created = RoundTrip(new ContextCreated(context, false, 1, 0, 1, 0.5, "n", exact, 1));
         Assert.Equal(("n", exact), (created.Numerics, created.Exact));
     }
 

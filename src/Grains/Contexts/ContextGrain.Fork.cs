@@ -1,0 +1,74 @@
+using System.Runtime.CompilerServices;
+using Granary.Contexts;
+using Granary.Errors;
+using Granary.Grains.Errors;
+using Granary.Naming;
+using Granary.Storage.Chunks;
+using Granary.Storage.Manifests;
+
+namespace Granary.Grains.Contexts;
+
+internal sealed partial class ContextGrain
+{
+    private const int MostTouchesAtOnce = 8;
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<ContextProgress> ForkAsync(ForkRequest request, CancellationToken cancellationToken) =>
+        ErrorEdge.GuardAsync(ForkStreamAsync(request, cancellationToken), cancellationToken);
+
+    // The parent's manifest is read from the store, as a client would: contexts do not call each other (invariant 6).
+    private async IAsyncEnumerable<ContextProgress> ForkStreamAsync(ForkRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var (id, operationId) = (Id, OperationIds.Check(request.OperationId));
+        var parentId = id with { Name = Names.Check("context", request.Parent) };
+        if (parentId == id)
+        {
+            throw new GranaryException(ErrorCodes.InvalidArgument, $"'{Key}' was to be forked from itself.", "Give the new context another name.");
+        }
+
+        var parent = Alive(await manifests.FindAsync(id.Tenant, id.Model, parentId.Name, cancellationToken))?.Manifest ?? throw NotFound(parentId.ToString());
+        if (parent.Fingerprint != Model.Spec.Fingerprint)
+        {
+            throw new GranaryException(ErrorCodes.ContextConflict, $"'{parentId}' was made with other weights than '{Model.Id}' has here.", "Create the context anew.");
+        }
+
+        RefuseOtherVersion(parent, request.IfVersion);
+        var creation = new Creation
+        {
+            Ids = parent.TokenIds,
+            Truncated = parent.TruncatedTokens,
+            TimeToLive = request.TimeToLive,
+            Labels = request.Labels,
+            Batch = request.Batch,
+            OperationId = operationId,
+            ChunkTenant = parent.ChunkTenant,
+            Parent = parent,
+        };
+        await foreach (var progress in CreateOrJoinAsync(creation, cancellationToken))
+        {
+            yield return progress;
+        }
+    }
+
+    // A fork is on its parent's chunks: they are touched, so that no sweep that has read the manifests before takes them, and none is read. Where one
+    // is missing, the fork is filled as any context is.
+    private async Task<ManifestChunk[]?> FindChunksOfParentAsync(Creation creation, ChunkIdentity[] chain, CancellationToken cancellationToken)
+    {
+        if (creation.Parent is not { State: ManifestStates.Stored } parent || parent.Chunks.GetValueOrDefault(Model.Numerics) is not { } chunks
+            || !chunks.Select(static chunk => chunk.Hash).SequenceEqual(chain.Select(static chunk => chunk.Hash.ToString())))
+        {
+            return null;
+        }
+
+        foreach (var few in chain.Chunk(MostTouchesAtOnce))
+        {
+            var touched = await Task.WhenAll(few.Select(async chunk => await chunkStore.ExistsAsync(chunk, cancellationToken) && await chunkStore.TouchAsync(chunk, cancellationToken)));
+            if (touched.Contains(false))
+            {
+                return null;
+            }
+        }
+
+        return chunks;
+    }
+}

@@ -1,0 +1,158 @@
+using Granary.Client.Calls;
+using Granary.Contexts;
+using Granary.Errors;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Granary.Client.Tests.Calls;
+
+/// <summary>Streams that break are opened again, where they were.</summary>
+public sealed class ReopenedStreamTests
+{
+    private static readonly AnswerStart Start = new(3, 1, "life", 42);
+    private readonly FakeTimeProvider _time = new();
+
+    private GrainCalls Calls => new(_time, TimeSpan.FromSeconds(30));
+
+    [Fact]
+    public async Task ReadAsync_AnswerBreaksTwice_GivesEachTokenOnce()
+    {
+        var opened = new List<AnswerResume?>();
+        var answer = new ResumedAnswer(Calls, (resume, _) =>
+        {
+            opened.Add(resume);
+            return AnswerAsync(resume?.TokenIds.Length ?? 0, breakAfter: opened.Count < 3 ? 2 : int.MaxValue);
+        });
+        var parts = await DriveAsync(answer.ReadAsync(CancellationToken.None));
+
+        Assert.Equal([0, 1, 2, 3, 4], parts.Where(static part => part.Token is not null).Select(static part => part.Token!.Index));
+        Assert.NotNull(parts[^1].Answer);
+        Assert.DoesNotContain(parts, static part => part.Start is not null);
+        Assert.Null(opened[0]);
+        Assert.Equal([(Start, "10,11"), (Start, "10,11,12,13")], opened.Skip(1).Select(static resume => (resume!.Start, string.Join(',', resume.TokenIds))));
+    }
+
+    [Fact]
+    public async Task ReadAsync_AnswerBreaksBeforeItsStart_BeginsAnew()
+    {
+        var opened = new List<AnswerResume?>();
+        var answer = new ResumedAnswer(Calls, (resume, _) =>
+        {
+            opened.Add(resume);
+            return opened.Count == 1 ? throw new TimeoutException() : AnswerAsync(0, int.MaxValue);
+        });
+
+        Assert.Equal(6, (await DriveAsync(answer.ReadAsync(CancellationToken.None))).Count);
+        Assert.Equal([null, null], opened);
+    }
+
+    [Fact]
+    public async Task ReadAsync_ContextIsGone_SaysSoAtOnce()
+    {
+        var opened = 0;
+        var answer = new ResumedAnswer(Calls, (_, _) => opened++ == 0 ? AnswerAsync(0, breakAfter: 1) : throw new GranaryException(ErrorCodes.ContextNotFound, "gone", "create it"));
+
+        var error = await Assert.ThrowsAsync<GranaryException>(() => DriveAsync(answer.ReadAsync(CancellationToken.None)));
+        Assert.Equal((ErrorCodes.ContextNotFound, 2), (error.Code, opened));
+    }
+
+    [Fact]
+    public async Task ReadAsync_NobodyComesBack_IsUnavailableInTheEnd()
+    {
+        var began = _time.GetTimestamp();
+        var answer = new ResumedAnswer(Calls, (_, _) => throw new SiloUnavailableException("gone"));
+
+        var error = await Assert.ThrowsAsync<GranaryException>(() => DriveAsync(answer.ReadAsync(CancellationToken.None)));
+        Assert.Equal(ErrorCodes.Unavailable, error.Code);
+        Assert.InRange(_time.GetElapsedTime(began).TotalSeconds, 30, 33);
+    }
+
+    [Fact]
+    public async Task ReadAsync_ModelIsServedNowhere_SaysSoAfterAFewTries()
+    {
+        var opened = 0;
+        var answer = new ResumedAnswer(Calls, (_, _) =>
+        {
+            opened++;
+            throw new OrleansException($"{ErrorCodes.NoWorker}: no active silo serves model 'm'.");
+        });
+
+        var error = await Assert.ThrowsAsync<GranaryException>(() => DriveAsync(answer.ReadAsync(CancellationToken.None)));
+        Assert.Equal((ErrorCodes.NoWorker, 4), (error.Code, opened));
+    }
+
+    [Fact]
+    public async Task ReadAsync_CallerLeavesWhileItWaits_IsCancelled()
+    {
+        using var leaving = new CancellationTokenSource();
+        var answer = new ResumedAnswer(Calls, (_, _) => throw new TimeoutException());
+        var read = answer.ReadAsync(leaving.Token).ToListAsync(CancellationToken.None);
+        await leaving.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => read.AsTask());
+    }
+
+    [Fact]
+    public async Task ForwardAsync_ProgressBeginsAnew_GoesForwardOnly()
+    {
+        var opened = 0;
+        var progress = Calls.ReopenAsync(_ => ProgressAsync(opened++ == 0), CancellationToken.None).ForwardAsync(CancellationToken.None);
+
+        Assert.Equal(
+            [(ContextStage.Accepted, 0), (ContextStage.Prefilling, 256), (ContextStage.Prefilling, 300), (ContextStage.Stored, 300)],
+            (await DriveAsync(progress)).Select(static step => (step.Stage, step.DoneTokens)));
+    }
+
+    private static async IAsyncEnumerable<AnswerPart> AnswerAsync(int from, int breakAfter)
+    {
+        yield return new AnswerPart(null, null, Start);
+        for (var index = from; index < 5; index++)
+        {
+            if (index - from == breakAfter)
+            {
+                throw new EnumerationAbortedException("gone");
+            }
+
+            await Task.Yield();
+            yield return new AnswerPart(new AnswerToken(index, 10 + index, null, null), null);
+        }
+
+        yield return new AnswerPart(null, new Answer
+        {
+            Model = "m",
+            Numerics = "n",
+            Exact = true,
+            TokenIds = [10, 11, 12, 13, 14],
+            FinishReason = "length",
+            Usage = new AnswerUsage(3, 1, 3, 0, 0, 5),
+            FirstTokenSeconds = 0.1,
+            Plan = new AnswerPlan("resident", ""),
+        });
+    }
+
+    private static async IAsyncEnumerable<ContextProgress> ProgressAsync(bool breaks)
+    {
+        await Task.Yield();
+        yield return new ContextProgress(ContextStage.Accepted, 0, 300);
+        yield return new ContextProgress(ContextStage.Prefilling, 256, 300);
+        if (breaks)
+        {
+            throw new TimeoutException();
+        }
+
+        yield return new ContextProgress(ContextStage.Prefilling, 300, 300);
+        yield return new ContextProgress(ContextStage.Stored, 300, 300);
+    }
+
+    // Each pause is due once the clock moves on.
+    private async Task<List<T>> DriveAsync<T>(IAsyncEnumerable<T> stream)
+    {
+        var read = stream.ToListAsync(CancellationToken.None).AsTask();
+        while (!read.IsCompleted)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+
+        return await read;
+    }
+}
