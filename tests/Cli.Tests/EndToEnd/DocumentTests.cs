@@ -82,6 +82,20 @@ public sealed class DocumentTests(SharedSilo silo) : IClassFixture<SharedSilo>
     }
 
     [Fact]
+    public async Task Fork_PrintsTheNewContextAndItsParent()
+    {
+        (await silo.RunAsync("context", "create", "trunk", "--model", Workplace.SampleModel, "--text", "The herd of Kelwick is horses.")).Succeeded();
+        var forked = (await silo.RunAsync("context", "fork", "trunk", "limb", "--model", Workplace.SampleModel, "--ttl", "1h", "--if-version", "1")).Succeeded().Result;
+        Assert.Equal(ContextKeys, Keys(forked).Take(ContextKeys.Length));
+        Assert.Equal(("limb", "trunk", 0), ((string?)forked["context"], (string?)forked["parent"], (int?)forked["prefilledTokens"]));
+
+        (await silo.RunAsync("context", "fork", "trunk", "limb-2", "--model", Workplace.SampleModel, "--if-version", "2")).Refused(5, "ContextConflict", "version 1");
+        (await silo.RunAsync("context", "fork", "nobody", "limb-3", "--model", Workplace.SampleModel)).Refused(3, "ContextNotFound", "nobody");
+        (await silo.RunAsync("context", "fork", "trunk", "trunk", "--model", Workplace.SampleModel)).Refused(2, "InvalidArgument", "itself");
+        (await silo.RunAsync("context", "fork", "trunk", "../x", "--model", Workplace.SampleModel)).Refused(2, "InvalidName", "../x");
+    }
+
+    [Fact]
     public async Task Help_IsZero() => Assert.Equal(0, (await silo.RunAsync("context", "--help")).ExitCode);
 
     private static IEnumerable<string> Keys(JsonNode? document) => document?.AsObject().Select(field => field.Key) ?? [];
