@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Granary.Testing;
-using Granary.Testing.Processes;
 
 namespace Granary.House.Tests.Publish;
 
@@ -37,13 +36,6 @@ public sealed class PublishTests : IDisposable
         Assert.DoesNotContain(names, name => name == "libtorch_python.so" || name.EndsWith("_test.so", StringComparison.Ordinal));
     }
 
-    private async Task<IReadOnlyList<string>> RunAsync(string file, IEnumerable<string> arguments, CancellationToken cancellationToken)
-    {
-        // Away from this process's MSBuild settings: they would name the parent's SDK resolver and server.
-        var environment = new Dictionary<string, string?> { ["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1", ["MSBUILDDISABLENODEREUSE"] = "1" };
-        await using var process = ChildProcess.Start(file, arguments, environment, _folder.FullName);
-        var exit = await process.WaitForExitAsync(TimeSpan.FromMinutes(5), cancellationToken);
-        Assert.True(exit == 0, $"{file} ended with {exit}.{process.Tail()}");
-        return process.Output;
-    }
+    private Task<IReadOnlyList<string>> RunAsync(string file, IEnumerable<string> arguments, CancellationToken cancellationToken) =>
+        Command.RunAsync(file, arguments, _folder.FullName, cancellationToken);
 }
