@@ -23,7 +23,7 @@ public static class GranaryHost
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Configuration.AddConfiguration(configuration);
         logging(builder.Logging);
-        var options = ReadOptions(configuration);
+        var options = GranarySettings.Read(configuration);
         var store = StoreOpening.Open(options.Store);
         builder.AddGranarySilo(options, store);
         using var host = builder.Build();
@@ -40,17 +40,5 @@ public static class GranaryHost
         var name = host.Services.GetRequiredService<ILocalSiloDetails>().Name;
         ready($"Silo {name} serves {string.Join(", ", options.Models.Keys.Order(StringComparer.Ordinal))} at {endpoints.AdvertisedIPAddress}:{endpoints.GatewayPort}, store {store.Description}");
         await host.WaitForShutdownAsync(cancellationToken);
-    }
-
-    private static GranaryOptions ReadOptions(IConfiguration configuration)
-    {
-        try
-        {
-            return configuration.GetSection("Granary").Get<GranaryOptions>() ?? new GranaryOptions();
-        }
-        catch (InvalidOperationException e) when (StartFault.Find(e) is { } fault)
-        {
-            throw fault; // a number that is none
-        }
     }
 }
