@@ -74,11 +74,13 @@ public sealed class ContextChatClientTests
     public async Task GetStreamingResponseAsync_CancelledInTheMiddle_EndsTheAsk()
     {
         using var caller = new CancellationTokenSource();
-        await using var updates = ClientOf(new FakeContext { Hangs = true }).GetStreamingResponseAsync([Question], cancellationToken: caller.Token).GetAsyncEnumerator(TestContext.Current.CancellationToken);
+        var context = new FakeContext { Hangs = true };
+        await using var updates = ClientOf(context).GetStreamingResponseAsync([Question], cancellationToken: caller.Token).GetAsyncEnumerator(TestContext.Current.CancellationToken);
         Assert.True(await updates.MoveNextAsync());
         var next = updates.MoveNextAsync();
         await caller.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await next);
+        Assert.True(context.Left.IsCompletedSuccessfully);
     }
 
     [Fact]

@@ -6,6 +6,8 @@ namespace Granary.Client.Tests.Chat;
 /// <summary>A context in memory: it gives what it is told to, and keeps what it was asked.</summary>
 internal sealed class FakeContext : IGranaryContext
 {
+    private readonly TaskCompletionSource _left = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     public ContextId Id { get; } = new("default", "ledger-4m", "village");
 
     public List<AskRequest> Asked { get; } = [];
@@ -24,6 +26,9 @@ internal sealed class FakeContext : IGranaryContext
 
     /// <summary>Gets whether the stream waits, behind its first token, until its token is cancelled.</summary>
     public bool Hangs { get; init; }
+
+    /// <summary>Gets a task that ends when a stream that hangs was cancelled.</summary>
+    public Task Left => _left.Task;
 
     public Answer Answer => new()
     {
@@ -53,6 +58,7 @@ internal sealed class FakeContext : IGranaryContext
 
             if (Hangs)
             {
+                using var leaving = cancellationToken.Register(_left.SetResult);
                 await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
             }
         }

@@ -29,6 +29,9 @@ public sealed class ArrowTests
         ["Storage"] = ["Microsoft.Orleans.", "TorchSharp", "libtorch", "StackExchange.Redis"],
     };
 
+    // A sample shows what a service of somebody else would write: the SDK, and the silo that it may embed.
+    private static readonly string[] OpenToSamples = ["Client", "Silo"];
+
     [Fact]
     public void Projects_OfSrc_AreThoseOfTheDesign() =>
         Assert.Equal(Arrows.Keys.Order(StringComparer.Ordinal), ProjectFile.ReadAll("src").Select(project => project.Name).Order(StringComparer.Ordinal));
@@ -47,10 +50,17 @@ public sealed class ArrowTests
         Assert.Equal(["Microsoft.Orleans.Sdk"], ProjectFile.ReadAll("src").Single(project => project.Name == "Grains.Interfaces").Packages);
 
     [Fact]
+    public void References_OfSamples_AreTheSdkAndTheSilo() => Assert.All(ProjectFile.ReadAll("samples"), project =>
+    {
+        Assert.Subset(OpenToSamples.ToHashSet(), project.Projects.ToHashSet());
+        Assert.DoesNotContain(project.Packages, package => Strangers["Cli"].Any(family => package.StartsWith(family, StringComparison.OrdinalIgnoreCase)));
+    });
+
+    [Fact]
     public void TestProjects_MirrorSrc()
     {
         var tests = ProjectFile.ReadAll("tests").Select(project => project.Name).ToList();
-        string[] others = ["Cluster.Tests", "House.Tests", "Testing"]; // of the whole, not of one project
+        string[] others = ["Cluster.Tests", "House.Tests", "Samples.Tests", "Testing"]; // of the whole, or of samples/, not of one project
 
         Assert.All(Arrows.Keys, name => Assert.Contains($"{name}.Tests", tests));
         Assert.All(tests.Except(others), name => Assert.Contains(name.Replace(".Tests", "", StringComparison.Ordinal), Arrows.Keys));
@@ -61,7 +71,7 @@ public sealed class ArrowTests
     {
         var solution = File.ReadAllText(Repository.GetPath("Distributed.sln"));
 
-        Assert.All([.. ProjectFile.ReadAll("src"), .. ProjectFile.ReadAll("tests")], project =>
+        Assert.All([.. ProjectFile.ReadAll("src"), .. ProjectFile.ReadAll("samples"), .. ProjectFile.ReadAll("tests")], project =>
             Assert.Contains($"\\{project.Name}.csproj\"", solution, StringComparison.Ordinal));
     }
 }

@@ -11,7 +11,7 @@ public sealed partial class SourceTests
     private static readonly string[] EmptyNames = ["Helper", "Util", "Manager", "Common"];
 
     [Fact]
-    public void Namespaces_OfSources_FollowTheFolders() => Assert.All(ProjectFile.ReadAll("src").Concat(ProjectFile.ReadAll("tests")), project =>
+    public void Namespaces_OfSources_FollowTheFolders() => Assert.All([.. ProjectFile.ReadAll("src"), .. ProjectFile.ReadAll("samples"), .. ProjectFile.ReadAll("tests")], project =>
     {
         // The contract's types are everybody's: Granary.Contexts, not Granary.Grains.Interfaces.Contexts.
         var root = project.Name == "Grains.Interfaces" ? "Granary" : $"Granary.{project.Name}";
