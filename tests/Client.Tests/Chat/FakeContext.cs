@@ -71,6 +71,8 @@ internal sealed class FakeContext : IGranaryContext
 
     public IAsyncEnumerable<ContextProgress> CreateAsync(CreateContextRequest request, CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
+    public IAsyncEnumerable<ContextProgress> ForkAsync(ForkRequest request, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
     public IAsyncEnumerable<ContextProgress> AppendAsync(AppendRequest request, CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
     public Task<ContextDescription> GetAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
