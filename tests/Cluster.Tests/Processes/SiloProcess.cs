@@ -11,6 +11,15 @@ internal sealed class SiloProcess : IAsyncDisposable
     private static readonly TimeSpan MostStop = TimeSpan.FromSeconds(20);
     private readonly ChildProcess _process;
 
+    /// <summary>Gets the settings with which a silo that died is found out within two seconds, and its calls are given up as soon (DESIGN §5).</summary>
+    public static IReadOnlyDictionary<string, string?> CrashSettings { get; } = new Dictionary<string, string?>
+    {
+        ["Granary__Silo__ProbeTimeout"] = "00:00:01",
+        ["Granary__Silo__MissedProbes"] = "2",
+        ["Granary__Silo__MembershipRefresh"] = "00:00:05",
+        ["Granary__Silo__ResponseTimeout"] = "00:00:02",
+    };
+
     private SiloProcess(ChildProcess process) => _process = process;
 
     /// <summary>Starts a silo and waits until it has joined.</summary>
@@ -19,18 +28,25 @@ internal sealed class SiloProcess : IAsyncDisposable
     /// <param name="cancellationToken">Gives up.</param>
     /// <param name="gatewayPort">The clients' port; 0 takes a free one.</param>
     /// <param name="model">The one model that it serves, and its folder; the bundled one where null.</param>
+    /// <param name="settings">More of its environment, such as <see cref="CrashSettings"/>; a null value takes a variable away.</param>
     public static async Task<SiloProcess> StartAsync(
-        string store, string cluster, CancellationToken cancellationToken, int gatewayPort = 0, (string Id, string Folder)? model = null)
+        string store, string cluster, CancellationToken cancellationToken, int gatewayPort = 0, (string Id, string Folder)? model = null, IReadOnlyDictionary<string, string?>? settings = null)
     {
         var (id, folder) = model ?? ("ledger-4m", "models/ledger-4m");
-        var process = GranaryProcess.Start(["serve", "--json"], new Dictionary<string, string?>(CommandRun.Environment)
+        var environment = new Dictionary<string, string?>(CommandRun.Environment)
         {
             ["Granary__Store"] = store,
             ["Granary__Cluster"] = cluster,
             ["Granary__Silo__Port"] = gatewayPort == 0 ? "0" : LoopbackPort.FindFree().ToString(CultureInfo.InvariantCulture),
             ["Granary__Silo__GatewayPort"] = gatewayPort.ToString(CultureInfo.InvariantCulture),
             [$"Granary__Models__{id}__Path"] = folder,
-        });
+        };
+        foreach (var (setting, value) in settings ?? new Dictionary<string, string?>())
+        {
+            environment[setting] = value;
+        }
+
+        var process = GranaryProcess.Start(["serve", "--json"], environment);
         try
         {
             await process.WaitForLineAsync(static line => line.StartsWith("{\"event\":\"ready\"", StringComparison.Ordinal), MostStart, cancellationToken);
@@ -44,8 +60,16 @@ internal sealed class SiloProcess : IAsyncDisposable
     }
 
     /// <summary>Connects to a cluster as another service does.</summary>
-    public static Task<GranaryConnection> ConnectAsync(string cluster, CancellationToken cancellationToken) =>
-        GranaryConnection.ConnectAsync(options => options.Cluster = cluster, cancellationToken: cancellationToken);
+    /// <param name="cluster">Its address.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <param name="responseTimeout">How long a call may take; the default where null, 2 s for <see cref="CrashSettings"/>.</param>
+    public static Task<GranaryConnection> ConnectAsync(string cluster, CancellationToken cancellationToken, TimeSpan? responseTimeout = null) => GranaryConnection.ConnectAsync(
+        options =>
+        {
+            options.Cluster = cluster;
+            options.ResponseTimeout = responseTimeout ?? options.ResponseTimeout;
+        },
+        cancellationToken: cancellationToken);
 
     /// <summary>Stops it with SIGTERM and expects an orderly end.</summary>
     public async Task StopAsync(CancellationToken cancellationToken)
@@ -61,6 +85,21 @@ internal sealed class SiloProcess : IAsyncDisposable
         _process.Kill();
         await _process.WaitForExitAsync(MostStop, cancellationToken);
     }
+
+    /// <summary>Asks it to end, with SIGTERM, and does not wait.</summary>
+    public void Terminate() => _process.Terminate();
+
+    /// <summary>Stops it where it is, with SIGSTOP.</summary>
+    public void Pause() => _process.Pause();
+
+    /// <summary>Lets it go on, with SIGCONT.</summary>
+    public void Continue() => _process.Continue();
+
+    /// <summary>Waits until it has ended.</summary>
+    public Task<int> WaitForExitAsync(TimeSpan most, CancellationToken cancellationToken) => _process.WaitForExitAsync(most, cancellationToken);
+
+    /// <summary>Tells the last lines that it wrote.</summary>
+    public string Tail() => _process.Tail();
 
     public ValueTask DisposeAsync() => _process.DisposeAsync();
 }

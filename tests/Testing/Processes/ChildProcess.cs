@@ -129,11 +129,13 @@ public sealed class ChildProcess : IAsyncDisposable
     public void Kill() => _process.Kill();
 
     /// <summary>Asks the process to end, with SIGTERM, as Kubernetes does.</summary>
-    public void Terminate()
-    {
-        using var kill = Process.Start("kill", ["-TERM", Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
-        kill.WaitForExit();
-    }
+    public void Terminate() => Signal("TERM");
+
+    /// <summary>Stops the process where it is, with SIGSTOP: it hangs, and its connections stay open.</summary>
+    public void Pause() => Signal("STOP");
+
+    /// <summary>Lets a paused process go on, with SIGCONT.</summary>
+    public void Continue() => Signal("CONT");
 
     public async ValueTask DisposeAsync()
     {
@@ -151,6 +153,12 @@ public sealed class ChildProcess : IAsyncDisposable
     {
         var last = Lines.TakeLast(20).ToList();
         return last.Count == 0 ? " It wrote nothing." : $" Its last lines:\n  {string.Join("\n  ", last)}";
+    }
+
+    private void Signal(string name)
+    {
+        using var kill = Process.Start("kill", [$"-{name}", Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        kill.WaitForExit();
     }
 
     private void Add(List<string> lines, string? line)

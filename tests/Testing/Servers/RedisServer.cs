@@ -36,6 +36,21 @@ public sealed class RedisServer : IAsyncLifetime
         }
 
         _port = LoopbackPort.FindFree();
+        await StartAsync(executable);
+    }
+
+    /// <summary>Ends it at once: what it held is gone.</summary>
+    public async Task KillAsync()
+    {
+        _server!.Kill();
+        await _server.DisposeAsync();
+    }
+
+    /// <summary>Starts it again at its address, empty.</summary>
+    public Task RestartAsync() => StartAsync(FindExecutable()!);
+
+    private async Task StartAsync(string executable)
+    {
         _server = ChildProcess.Start(executable, ["--bind", "127.0.0.1", "--port", _port.ToString(CultureInfo.InvariantCulture), "--save", "", "--appendonly", "no"], folder: Path.GetTempPath());
         await LoopbackPort.WaitUntilOpenAsync(_port, _server);
     }

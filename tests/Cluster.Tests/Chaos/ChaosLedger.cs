@@ -1,0 +1,93 @@
+using System.Collections.Concurrent;
+using Granary.Contexts;
+
+namespace Granary.Cluster.Tests.Chaos;
+
+/// <summary>Everything that the clients of a run did and were told, and what was wrong with it. Thread-safe.</summary>
+internal sealed class ChaosLedger
+{
+    // A zombie serves for a second, a check takes its time, and so does this process (the bound).
+    private static readonly TimeSpan MostStale = TimeSpan.FromSeconds(3);
+    private readonly ConcurrentDictionary<string, ChaosContext> _contexts = [];
+    private readonly ConcurrentQueue<string> _violations = [];
+    private readonly ConcurrentQueue<ChaosAnswer> _answers = [];
+    private readonly ConcurrentQueue<ChaosCall> _calls = [];
+    private int _names;
+
+    /// <summary>Gets all contexts that there ever were.</summary>
+    public IReadOnlyCollection<ChaosContext> Contexts => [.. _contexts.Values];
+
+    /// <summary>Gets the contexts that nobody has begun to delete.</summary>
+    public IReadOnlyList<ChaosContext> Living => [.. _contexts.Values.Where(static context => !context.IsLeaving && context.Tokens > 0)];
+
+    /// <summary>Gets what was wrong.</summary>
+    public IReadOnlyCollection<string> Violations => _violations;
+
+    /// <summary>Gets the answers, for the comparison with a reference.</summary>
+    public IReadOnlyCollection<ChaosAnswer> Answers => _answers;
+
+    /// <summary>Gets how long each call took.</summary>
+    public IReadOnlyCollection<ChaosCall> Calls => _calls;
+
+    /// <summary>Enters a context that is about to be created.</summary>
+    public ChaosContext New()
+    {
+        var name = $"chaos-{Interlocked.Increment(ref _names):D4}";
+        return _contexts[name] = new ChaosContext(name);
+    }
+
+    /// <summary>Notes what must not have happened.</summary>
+    public void Violate(string what) => _violations.Enqueue(what);
+
+    /// <summary>Notes a call.</summary>
+    public void Note(ChaosCall call) => _calls.Enqueue(call);
+
+    /// <summary>Notes an answer.</summary>
+    public void Note(ChaosAnswer answer) => _answers.Enqueue(answer);
+
+    /// <summary>Checks that what was read was not superseded long before.</summary>
+    public void CheckFresh(ChaosContext context, long version, long began)
+    {
+        if (context.SupersededAt(version) is { } superseded && TimeProvider.System.GetElapsedTime(superseded, began) > MostStale)
+        {
+            Violate($"'{context.Name}': version {version} was read {TimeProvider.System.GetElapsedTime(superseded, began)} after it was superseded");
+        }
+
+        if (context.Deleted is { } deleted && TimeProvider.System.GetElapsedTime(deleted, began) > MostStale)
+        {
+            Violate($"'{context.Name}': it was read {TimeProvider.System.GetElapsedTime(deleted, began)} after its deletion");
+        }
+    }
+
+    /// <summary>Checks that what was not found had been deleted, or was about to be.</summary>
+    public void CheckGone(ChaosContext context, string verb)
+    {
+        if (!context.IsLeaving)
+        {
+            Violate($"'{context.Name}' was acknowledged, and not found ({verb})");
+        }
+    }
+
+    /// <summary>Finds the longest call that each kind of disturbance is to blame for: the worst that happened within it, or shortly before.</summary>
+    public IReadOnlyDictionary<Disturbance, ChaosCall> Longest(IReadOnlyList<DisturbedAt> disturbances, TimeSpan after)
+    {
+        var clock = TimeProvider.System;
+        return _calls
+            .GroupBy(call => disturbances
+                .Where(disturbance => clock.GetElapsedTime(disturbance.Began, call.Ended) > TimeSpan.Zero && clock.GetElapsedTime(disturbance.Ended, call.Began) < after)
+                .Select(static disturbance => disturbance.Kind)
+                .DefaultIfEmpty(Disturbance.None)
+                .Max())
+            .ToDictionary(static calls => calls.Key, static calls => calls.MaxBy(static call => call.Took));
+    }
+}
+
+/// <summary>A call, as its caller saw it.</summary>
+internal readonly record struct ChaosCall(string Verb, string Context, long Began, long Ended)
+{
+    /// <summary>Gets how long it took, with all that the SDK tried again.</summary>
+    public TimeSpan Took => TimeProvider.System.GetElapsedTime(Began, Ended);
+}
+
+/// <summary>An answer that has to be that of a single process.</summary>
+internal sealed record ChaosAnswer(ChaosContext Context, int ContextTokens, int[] Prompt, GenerationOptions Options, int[] TokenIds);

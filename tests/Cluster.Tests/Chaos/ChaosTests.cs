@@ -1,0 +1,121 @@
+using System.Globalization;
+using Granary.Cluster.Tests.Processes;
+using Granary.Storage.Manifests;
+using Granary.Storage.Objects;
+using Granary.Testing.Servers;
+
+namespace Granary.Cluster.Tests.Chaos;
+
+/// <summary>Three silos, Redis, Azurite, eight clients, and a hand that kills: nothing that was acknowledged is lost, doubled or wrong.</summary>
+/// <remarks><c>./dev chaos [--minutes N]</c> sets <c>GRANARY_CHAOS_MINUTES</c>; without it a run takes 40 s.</remarks>
+public sealed class ChaosTests(AzuriteServer azurite, RedisServer redis, ITestOutputHelper output) : IClassFixture<AzuriteServer>, IClassFixture<RedisServer>
+{
+    private const int Clients = 8;
+    private const int FirstContexts = 60;
+    private static readonly double Minutes = double.Parse(Environment.GetEnvironmentVariable("GRANARY_CHAOS_MINUTES") ?? "0", CultureInfo.InvariantCulture);
+    private static readonly bool IsLong = Minutes > 0;
+    private static readonly TimeSpan Lasts = IsLong ? TimeSpan.FromMinutes(Minutes) : TimeSpan.FromSeconds(40);
+    private static readonly TimeSpan Between = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(IsLong ? 20 : 14);
+    private static readonly TimeSpan Blame = TimeSpan.FromSeconds(6); // a call that begins this long after a disturbance has nothing to do with it
+    private static readonly TimeSpan ResponseTimeout = TimeSpan.FromSeconds(2);
+
+    [Fact, Trait("Category", "Crash"), Trait("Invariant", "2"), Trait("Invariant", "4")]
+    public async Task ThreeSilos_KilledStoppedAndPaused_NothingAcknowledgedIsLostDoubledOrWrong()
+    {
+        var cancellationToken = TestContext.Current.CancellationToken;
+        var random = new Random(20261129);
+        var (store, cluster) = (azurite.ConnectionString + $"Prefix=chaos{Guid.NewGuid():N}", $"redis://{redis.Address}/chaos");
+        var ledger = new ChaosLedger();
+        await using var silos = await ChaosSilos.StartAsync(store, cluster, cancellationToken);
+        var connections = await Task.WhenAll(Enumerable.Range(0, Clients).Select(_ => SiloProcess.ConnectAsync(cluster, cancellationToken, ResponseTimeout)));
+        try
+        {
+            var clients = connections.Select((connection, index) => new ChaosClient(connection.Client, ledger, index)).ToList();
+            await Task.WhenAll(clients.Select(async client =>
+            {
+                for (var i = 0; i < FirstContexts / Clients; i++)
+                {
+                    await client.CreateAsync(cancellationToken);
+                }
+            }));
+
+            using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            var running = clients.Select(client => client.RunAsync(stopping.Token, cancellationToken)).ToList();
+            await DisturbAsync(silos, random, cancellationToken);
+            await stopping.CancelAsync();
+            await Task.WhenAll(running);
+            await silos.RecoverAsync();
+        }
+        finally
+        {
+            foreach (var connection in connections)
+            {
+                await connection.DisposeAsync();
+            }
+        }
+
+        var longest = ledger.Longest(silos.Disturbances, Blame);
+        foreach (var (kind, call) in longest.OrderBy(static entry => entry.Key))
+        {
+            output.WriteLine($"{kind}: {silos.Disturbances.Count(disturbance => disturbance.Kind == kind)} times, longest call {call.Took.TotalSeconds:F2} s ({call.Verb})");
+        }
+
+        await CheckAsync(ledger, store, cancellationToken);
+        Assert.Contains(Disturbance.Paused, longest.Keys);
+        AssertWithin(longest, Disturbance.Terminated, TimeSpan.FromSeconds(1));
+        AssertWithin(longest, Disturbance.Killed, TimeSpan.FromSeconds(5));
+        AssertWithin(longest, Disturbance.Paused, TimeSpan.FromSeconds(15));
+    }
+
+    private static void AssertWithin(IReadOnlyDictionary<Disturbance, ChaosCall> longest, Disturbance kind, TimeSpan most)
+    {
+        if (longest.TryGetValue(kind, out var call))
+        {
+            Assert.True(call.Took <= most, $"{kind}: a call ({call.Verb} of '{call.Context}') took {call.Took}, at most {most} is allowed.");
+        }
+    }
+
+    private static async Task DisturbAsync(ChaosSilos silos, Random random, CancellationToken cancellationToken)
+    {
+        var (began, hasPaused) = (TimeProvider.System.GetTimestamp(), false);
+        while (TimeProvider.System.GetElapsedTime(began) < Lasts)
+        {
+            await Task.Delay(Between, TimeProvider.System, cancellationToken);
+            if (!hasPaused && TimeProvider.System.GetElapsedTime(began) > Lasts / 4)
+            {
+                hasPaused = silos.TryDisturb(Disturbance.Paused, Pause, random, cancellationToken);
+            }
+            else
+            {
+                silos.TryDisturb(random.Next(2) == 0 ? Disturbance.Killed : Disturbance.Terminated, TimeSpan.Zero, random, cancellationToken);
+            }
+        }
+    }
+
+    private async Task CheckAsync(ChaosLedger ledger, string store, CancellationToken cancellationToken)
+    {
+        var manifests = new ManifestStore(ObjectStores.Open(store, TimeProvider.System));
+        var stored = new Dictionary<string, ContextManifest?>();
+        foreach (var context in ledger.Contexts)
+        {
+            stored[context.Name] = (await manifests.FindAsync("default", ChaosClient.Model, context.Name, cancellationToken))?.Manifest;
+        }
+
+        int[]? IdsOf(ChaosContext context) => stored[context.Name] is { State: not ManifestStates.Deleted } manifest ? manifest.TokenIds : context.KnownIds(IdsOf);
+
+        foreach (var context in ledger.Contexts.Where(static context => context.Tokens > 0))
+        {
+            if (context.FirstIds(IdsOf) is { } first && context.Compare(stored[context.Name], first) is { } fault)
+            {
+                ledger.Violate(fault);
+            }
+        }
+
+        await using var reference = await ReferenceAnswers.StartAsync(cancellationToken);
+        var (compared, wrong) = await reference.CompareAsync(ledger.Answers, IdsOf, cancellationToken);
+        output.WriteLine($"{ledger.Calls.Count} calls ({string.Join(", ", ledger.Calls.GroupBy(static call => call.Verb).Select(static calls => $"{calls.Count()} {calls.Key}"))}), {compared} of {ledger.Answers.Count} answers compared");
+        Assert.Empty(ledger.Violations.Concat(wrong).Take(20));
+        Assert.InRange(compared, ledger.Answers.Count * 9 / 10, ledger.Answers.Count);
+    }
+}
