@@ -32,6 +32,15 @@ internal sealed class ServedSample : IAsyncDisposable
         },
         cancellationToken);
 
+    /// <summary>Starts it on a cluster.</summary>
+    public static Task<ServedSample> StartOnClusterAsync(string cluster, CancellationToken cancellationToken) => StartAsync(
+        builder =>
+        {
+            builder.Configuration.AddInMemoryCollection([new("Granary:Cluster", cluster)]);
+            builder.AddGranary();
+        },
+        cancellationToken);
+
     /// <summary>Starts it on a client of the test's own.</summary>
     public static Task<ServedSample> StartAsync(IGranaryClient granary, CancellationToken cancellationToken) =>
         StartAsync(builder => builder.Services.AddSingleton(granary), cancellationToken);
