@@ -8,6 +8,7 @@ public sealed class PackTests : IDisposable
 {
     private static readonly string[] Ids = ["Granary.Client", "Granary.Grains.Interfaces"];
     private static readonly string Version = XDocument.Load(Repository.GetPath("Directory.Build.props")).Descendants("Version").Single().Value;
+    private static readonly string Configuration = Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory).Split('/')[^3]; // bin/<configuration>/net10.0/linux-x64
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("granary-pack-");
 
     public void Dispose() => _folder.Delete(recursive: true);
@@ -19,7 +20,7 @@ public sealed class PackTests : IDisposable
         var packed = Path.Combine(_folder.FullName, "packed");
 
         // What was built is packed, so that nothing is compiled under the feet of the tests.
-        await RunAsync(["pack", Repository.GetPath("src/Client"), "-c", "Release", "-o", packed, "--no-build", "-v", "quiet"], cancellationToken);
+        await RunAsync(["pack", Repository.GetPath("src/Client"), "-c", Configuration, "-o", packed, "--no-build", "-v", "quiet"], cancellationToken);
 
         Assert.Equal(
             Ids.SelectMany(id => new[] { $"{id}.{Version}.nupkg", $"{id}.{Version}.snupkg" }),
