@@ -15,9 +15,6 @@ namespace Granary.Silo;
 /// <summary>Wires a silo into a host.</summary>
 public static class GranarySiloExtensions
 {
-    // Client and silo share it: a stream's sign of life comes at half of the silo's, and the client gives up at its own.
-    private static readonly TimeSpan ResponseTimeout = TimeSpan.FromSeconds(5);
-
     /// <summary>Adds a silo.</summary>
     /// <param name="builder">The host.</param>
     /// <param name="options">The silo's settings.</param>
@@ -51,10 +48,24 @@ public static class GranarySiloExtensions
                 UseRedis(silo, options);
             }
 
-            silo.Configure<SiloMessagingOptions>(o => o.ResponseTimeout = ResponseTimeout);
-            silo.Configure<ClientMessagingOptions>(o => o.ResponseTimeout = ResponseTimeout);
-            silo.AddGranaryGrains(store, front: options.Cluster != "localhost" && options.Models.Count == 0);
+            // Client and silo share it: a stream's sign of life comes at half of the silo's, and the client gives up at its own.
+            silo.Configure<SiloMessagingOptions>(o => o.ResponseTimeout = options.Silo.ResponseTimeout);
+            silo.Configure<ClientMessagingOptions>(o => o.ResponseTimeout = options.Silo.ResponseTimeout);
+            silo.Configure<ClusterMembershipOptions>(o => Apply(options.Silo, o));
+            silo.AddGranaryGrains(store, options.Role);
         });
+    }
+
+    private static void Apply(GranarySiloOptions silo, ClusterMembershipOptions membership)
+    {
+        membership.ProbeTimeout = silo.ProbeTimeout;
+        membership.NumMissedProbesLimit = silo.MissedProbes;
+        membership.NumVotesForDeathDeclaration = silo.DeathVotes;
+        membership.TableRefreshTimeout = silo.MembershipRefresh;
+        if (silo.MembershipRefresh < membership.IAmAliveTablePublishTimeout)
+        {
+            membership.IAmAliveTablePublishTimeout = silo.MembershipRefresh;
+        }
     }
 
     private static void UseRedis(ISiloBuilder silo, GranaryOptions options)
@@ -73,7 +84,7 @@ public static class GranarySiloExtensions
         silo.Configure<GrainDirectoryOptions>(o => o.RangeLeaseDuration = TimeSpan.FromSeconds(5));
     }
 
-    private static (int Port, int Gateway) PortsOf(SiloEndpointOptions options)
+    private static (int Port, int Gateway) PortsOf(GranarySiloOptions options)
     {
         using var first = new TcpListener(IPAddress.Loopback, 0);
         using var second = new TcpListener(IPAddress.Loopback, 0);

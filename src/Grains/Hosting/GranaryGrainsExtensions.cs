@@ -26,9 +26,9 @@ public static class GranaryGrainsExtensions
     /// <summary>Adds contexts, model workers, data sets and the catalog.</summary>
     /// <param name="silo">The silo.</param>
     /// <param name="store">The object store; the caller disposes it after the silo has stopped.</param>
-    /// <param name="front">Whether this silo serves no model, so that no context and no worker may be placed on it.</param>
+    /// <param name="role">What the silo hosts.</param>
     /// <returns>The silo.</returns>
-    public static ISiloBuilder AddGranaryGrains(this ISiloBuilder silo, IObjectStore store, bool front = false)
+    public static ISiloBuilder AddGranaryGrains(this ISiloBuilder silo, IObjectStore store, SiloRole role = SiloRole.Both)
     {
         var services = silo.Services;
         services.TryAddSingleton(TimeProvider.System);
@@ -75,17 +75,14 @@ public static class GranaryGrainsExtensions
         services.AddPlacementDirector<ContextPlacement, ContextPlacementDirector>();
         services.AddPlacementDirector<SiloPinnedPlacement, SiloPinnedDirector>();
         silo.Configure<SiloMessagingOptions>(static options => options.CancelRequestOnTimeout = true);
-        if (front)
+        // By the manifest, so without the race that placement by gossip has.
+        Type[] excluded = role switch
         {
-            // By the manifest, so without the race that placement by gossip has.
-            silo.Configure<GrainTypeOptions>(static options =>
-            {
-                options.Classes.Remove(typeof(ContextGrain));
-                options.Classes.Remove(typeof(EstimateGrain));
-                options.Classes.Remove(typeof(ModelWorkerGrain));
-            });
-        }
-
+            SiloRole.Front => [typeof(ContextGrain), typeof(EstimateGrain), typeof(ModelWorkerGrain)],
+            SiloRole.Worker => [typeof(DatasetGrain), typeof(DatasetShardGrain), typeof(CatalogGrain), typeof(SweepGrain)],
+            _ => [],
+        };
+        silo.Configure<GrainTypeOptions>(options => options.Classes.ExceptWith(excluded));
         return silo;
     }
 }
