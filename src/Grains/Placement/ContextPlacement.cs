@@ -12,22 +12,40 @@ internal sealed class ContextPlacement : PlacementStrategy;
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class ContextPlacementAttribute() : PlacementAttribute(new ContextPlacement());
 
-/// <summary>Chooses the freer of two random silos that serve the model: near the best, without a herd running to it (Mitzenmacher 2001, the power of two choices).</summary>
+/// <summary>Chooses the freer of two random silos that serve the model and have room: near the best, without a herd running to it (Mitzenmacher 2001, the power of two choices).</summary>
 internal sealed class ContextPlacementDirector(SiloInventory inventory) : IPlacementDirector
 {
     /// <inheritdoc/>
     public Task<SiloAddress> OnAddActivation(PlacementStrategy strategy, PlacementTarget target, IPlacementContext context)
     {
         var model = ContextKey.ModelOf(target.GrainIdentity.Key.ToString()!);
-        var serving = context.GetCompatibleSilos(target).Where(silo => inventory.Serves(silo, model)).ToArray();
-        if (serving.Length == 0)
+        var contextBytes = inventory.GetContextBytes();
+        var silos = context.GetCompatibleSilos(target)
+            .Where(silo => inventory.Serves(silo, model) && !inventory.IsDraining(silo))
+            .Select(silo => (Silo: silo, Room: inventory.RoomOf(silo, contextBytes)))
+            .ToArray();
+        if (silos.Length == 0)
         {
             // Placement retries this type: a silo that has just joined may not have been heard of yet. Only the message reaches the client, which looks for the code.
-            throw new OrleansException($"{ErrorCodes.NoWorker}: no active silo serves model '{model}'.");
+            throw new OrleansException($"{ErrorCodes.NoWorker}: {DescribeServed(model)}");
         }
 
-        var first = serving[Random.Shared.Next(serving.Length)];
-        var second = serving[Random.Shared.Next(serving.Length)];
-        return Task.FromResult(inventory.FreeBytes(first) >= inventory.FreeBytes(second) ? first : second);
+        // A silo without room would evict what it has; while another one has room nothing needs to go.
+        var roomy = Array.FindAll(silos, silo => silo.Room.FreeBytes >= contextBytes);
+        var candidates = roomy.Length > 0 ? roomy : silos;
+        var first = Random.Shared.Next(candidates.Length);
+        var second = candidates.Length > 1 ? (first + 1 + Random.Shared.Next(candidates.Length - 1)) % candidates.Length : first;
+        var chosen = candidates[candidates[first].Room.CompareTo(candidates[second].Room) >= 0 ? first : second].Silo;
+        inventory.NotePlaced(chosen);
+        return Task.FromResult(chosen);
+    }
+
+    private string DescribeServed(string model)
+    {
+        var stocks = inventory.Stocks.Values;
+        var draining = stocks.Where(stock => stock.Draining && stock.Models.Contains(model)).Select(static stock => stock.Name).Order(StringComparer.Ordinal).ToArray();
+        var served = stocks.Where(static stock => !stock.Draining).SelectMany(static stock => stock.Models).Distinct().Order(StringComparer.Ordinal).ToArray();
+        var missing = draining.Length > 0 ? $"Model '{model}' is served by silos alone that are about to leave ({string.Join(", ", draining)})" : $"No active silo serves model '{model}'";
+        return $"{missing}; served {(served.Length > 0 ? $"are {string.Join(", ", served)}" : "is none")} ({stocks.Count()} silos).";
     }
 }

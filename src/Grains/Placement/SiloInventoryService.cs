@@ -49,7 +49,6 @@ internal sealed partial class SiloInventoryService(
     ResidentContexts resident,
     TimeProvider time) : GrainService(id, silo, loggers), ISiloInventoryService
 {
-    private static readonly TimeSpan Period = TimeSpan.FromSeconds(1);
     private readonly CancellationTokenSource _stopping = new();
     private readonly ILogger _logger = loggers.CreateLogger<SiloInventoryService>();
     private Task _publishing = Task.CompletedTask;
@@ -84,11 +83,15 @@ internal sealed partial class SiloInventoryService(
     private SiloStock NoteOwn()
     {
         var served = models.Served;
+        var used = registry.Budget.UsedBytes;
+        var contexts = resident.Count;
         var stock = new SiloStock(
             local.Name,
             [.. served.Select(static model => model.Id)],
-            registry.Budget.TotalBytes - registry.Budget.UsedBytes,
-            [.. served.Select(static model => new ServedNumerics(model.Id, model.Numerics, model.IsExact))]);
+            registry.Budget.TotalBytes - used,
+            [.. served.Select(static model => new ServedNumerics(model.Id, model.Numerics, model.IsExact))],
+            ContextBytes: contexts > 0 ? used / contexts : 0,
+            PageBytes: served.Select(static model => model.Loaded.Layout.BytesOf(model.Spec.PageSize)).DefaultIfEmpty().Max());
         inventory.Note(local.SiloAddress, stock);
         return stock;
     }
@@ -100,7 +103,7 @@ internal sealed partial class SiloInventoryService(
             while (!stopping.IsCancellationRequested)
             {
                 await PublishOnceAsync();
-                await Task.Delay(Period, time, stopping);
+                await Task.Delay(SiloInventory.Period, time, stopping);
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -129,7 +132,7 @@ internal sealed partial class SiloInventoryService(
         {
             try
             {
-                await services.Of(other).TellAsync(local.SiloAddress, stock).WaitAsync(Period, time, cancellationToken);
+                await services.Of(other).TellAsync(local.SiloAddress, stock).WaitAsync(SiloInventory.Period, time, cancellationToken);
             }
             catch (Exception e) when (e is OrleansException or TimeoutException)
             {

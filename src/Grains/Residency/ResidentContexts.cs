@@ -7,6 +7,9 @@ internal sealed class ResidentContexts
 {
     private readonly ConcurrentDictionary<string, ContextLease> _leases = [];
 
+    /// <summary>Gets how many contexts have a lease, resident or not.</summary>
+    public int Count => _leases.Count;
+
     /// <summary>Notes a context's newest lease.</summary>
     public void Note(string context, ContextLease lease) => _leases[context] = lease;
 
