@@ -21,7 +21,7 @@ internal sealed class GranaryClient(IGrainFactory grains, TimeProvider time, Tim
     /// <inheritdoc/>
     public IAsyncEnumerable<ContextDescription> ListContextsAsync(string? model, string? tenant, CancellationToken cancellationToken)
     {
-        var catalog = grains.GetGrain<ICatalogGrain>(TenantOf(tenant));
+        var catalog = grains.Find<ICatalogGrain>(TenantOf(tenant));
         var onlyModel = model is null ? null : Names.CheckModel(model);
         return GrainCalls.StreamAsync(token => catalog.ListContextsAsync(onlyModel, token), cancellationToken);
     }
@@ -34,7 +34,7 @@ internal sealed class GranaryClient(IGrainFactory grains, TimeProvider time, Tim
 
         // A name that no stored context can have: the grain behind it keeps no manifest.
         var id = new ContextId(TenantOf(tenant), Names.CheckModel(model), $"~{Guid.NewGuid():N}");
-        var grain = grains.GetGrain<IContextGrain>(id.ToString());
+        var grain = grains.Find<IContextGrain>(id.ToString());
         return new ResumedAnswer(_calls, (resume, token) => grain.GenerateAsync(request with { Resume = resume ?? request.Resume }, token)).ReadAsync(cancellationToken);
     }
 
@@ -47,7 +47,7 @@ internal sealed class GranaryClient(IGrainFactory grains, TimeProvider time, Tim
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<ModelDescription>> ListModelsAsync(string? tenant, CancellationToken cancellationToken) =>
-        await _calls.CallAsync(grains.GetGrain<ICatalogGrain>(TenantOf(tenant)).ListModelsAsync, cancellationToken).ConfigureAwait(false);
+        await _calls.CallAsync(grains.Find<ICatalogGrain>(TenantOf(tenant)).ListModelsAsync, cancellationToken).ConfigureAwait(false);
 
     private static string TenantOf(string? tenant) => Names.CheckTenant(tenant ?? Names.DefaultTenant);
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Granary.Errors;
+using Granary.Naming;
 
 namespace Granary.Client.Calls;
 
@@ -19,11 +20,7 @@ internal static class CallErrors
             OperationCanceledException when cancellationToken.IsCancellationRequested => null,
             _ when cancellationToken.IsCancellationRequested => new OperationCanceledException("The call was cancelled.", error, cancellationToken),
             _ when FindCause(error) is { } cause => cause,
-            _ when SaysNoWorker(error) => new GranaryException(
-                ErrorCodes.NoWorker,
-                "No active silo serves this model.",
-                "Start a silo whose settings name the model (Granary:Models), or wait until it is ready.",
-                error),
+            _ when FindNoWorker(error) is { } noWorker => noWorker,
             _ when IsTransient(error) => new GranaryException(
                 ErrorCodes.Unavailable,
                 $"The cluster did not answer, or a silo died during the call ({error.GetType().Name}).",
@@ -40,13 +37,10 @@ internal static class CallErrors
     public static bool IsTransient(Exception error) =>
         error is TimeoutException or OrleansException or EnumerationAbortedException or OperationCanceledException or GranaryException { Code: ErrorCodes.Unavailable };
 
-    /// <summary>Tells whether no silo serves the model. Placement failures arrive as a plain OrleansException or inside a rejection; only their text tells them apart.</summary>
+    /// <summary>Tells whether no silo serves the model, or hosts that kind of grain.</summary>
     /// <param name="error">What was thrown.</param>
     /// <returns>Whether it is that.</returns>
-    public static bool SaysNoWorker(Exception error) =>
-        error is OrleansException
-        && (error.Message.Contains("No active nodes are compatible", StringComparison.Ordinal)
-            || error.Message.Contains(ErrorCodes.NoWorker, StringComparison.Ordinal));
+    public static bool SaysNoWorker(Exception error) => FindNoWorker(error) is not null;
 
     // A grain that cannot load its state is refused with Orleans' error; inside it is why.
     private static GranaryException? FindCause(Exception error)
@@ -60,5 +54,25 @@ internal static class CallErrors
         }
 
         return null;
+    }
+
+    // Placement failures arrive as a plain OrleansException or inside a rejection; only their text tells them apart, and says what is served.
+    private static GranaryException? FindNoWorker(Exception error)
+    {
+        if (error is not OrleansException)
+        {
+            return null;
+        }
+
+        const string Code = $"{ErrorCodes.NoWorker}: ";
+        if (error.Message.IndexOf(Code, StringComparison.Ordinal) is var start && start >= 0)
+        {
+            var said = error.Message.AsSpan(start + Code.Length);
+            var end = said.IndexOfAny('\r', '\n');
+            return new GranaryException(
+                ErrorCodes.NoWorker, said[..(end < 0 ? said.Length : end)].ToString(), "Start a silo whose settings name the model (Granary:Models), or wait until it is ready.", error);
+        }
+
+        return error.Message.Contains("No active nodes are compatible", StringComparison.Ordinal) ? GrainLookup.NoHostOf(error.Message, error) : null;
     }
 }

@@ -1,13 +1,14 @@
 using Granary.Client.Calls;
 using Granary.Contexts;
 using Granary.Errors;
+using Granary.Naming;
 
 namespace Granary.Client.Contexts;
 
 /// <summary>A context, behind its grain. Whatever changes it has an operation id, so that a call whose answer was lost can be sent again.</summary>
 internal sealed class GranaryContext(IGrainFactory grains, GrainCalls calls, ContextId id) : IGranaryContext
 {
-    private readonly IContextGrain _grain = grains.GetGrain<IContextGrain>(id.ToString());
+    private readonly IContextGrain _grain = grains.Find<IContextGrain>(id.ToString());
 
     /// <inheritdoc/>
     public ContextId Id => id;

@@ -10,7 +10,7 @@ namespace Granary.Client.Datasets;
 /// <summary>A data set, behind its coordinator grain.</summary>
 internal sealed class GranaryDataset(IGrainFactory grains, GrainCalls calls, DatasetId id) : IGranaryDataset
 {
-    private readonly IDatasetGrain _grain = grains.GetGrain<IDatasetGrain>(id.ToString());
+    private readonly IDatasetGrain _grain = grains.Find<IDatasetGrain>(id.ToString());
 
     /// <inheritdoc/>
     public DatasetId Id => id;
@@ -76,7 +76,7 @@ internal sealed class GranaryDataset(IGrainFactory grains, GrainCalls calls, Dat
 
     private async Task<List<ContextEstimate>> EstimateBatchAsync(DatasetItem[] batch, string model, CancellationToken cancellationToken)
     {
-        var grain = grains.GetGrain<IEstimateGrain>($"{id.Tenant}/{model}/~{Guid.NewGuid():N}");
+        var grain = grains.Find<IEstimateGrain>($"{id.Tenant}/{model}/~{Guid.NewGuid():N}");
         var request = new EstimateRequest(Array.ConvertAll(batch, item => new EstimatedContext(Names.OfDatasetItem(id.Name, item.Id), TokenInput.OfText(item.Context))));
         var estimates = await grain.EstimateAsync(request, cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
         return estimates.Count == batch.Length

@@ -1,4 +1,5 @@
 using Granary.Client.Calls;
+using Granary.Naming;
 using Granary.Stores;
 
 namespace Granary.Client.Stores;
@@ -6,7 +7,7 @@ namespace Granary.Client.Stores;
 /// <summary>A tenant's store, behind its grain.</summary>
 internal sealed class GranaryStore(IGrainFactory grains, string tenant) : IGranaryStore
 {
-    private readonly ISweepGrain _grain = grains.GetGrain<ISweepGrain>(tenant);
+    private readonly ISweepGrain _grain = grains.Find<ISweepGrain>(tenant);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<StoreCheckStatus> CheckAsync(bool repair, CancellationToken cancellationToken) =>

@@ -225,7 +225,7 @@ internal sealed partial class DatasetShardGrain(
         {
             var prompt = TokenInput.OfText(question.Question);
             var parts = request.NoCache
-                ? GrainFactory.GetGrain<IContextGrain>($"{Dataset.Tenant}/{model}/~{Guid.NewGuid():N}").GenerateAsync(
+                ? GrainFactory.Find<IContextGrain>($"{Dataset.Tenant}/{model}/~{Guid.NewGuid():N}").GenerateAsync(
                     new GenerateRequest { Context = TokenInput.OfText(item.Context), Prompt = prompt, Options = request.Options, NoCache = true, Batch = true }, cancellationToken)
                 : ContextOf(model, item).AskAsync(new AskRequest { Prompt = prompt, Options = request.Options, Batch = true }, cancellationToken);
             Answer? answer = null;
@@ -243,7 +243,7 @@ internal sealed partial class DatasetShardGrain(
     }
 
     private IContextGrain ContextOf(string model, DatasetItem item) =>
-        GrainFactory.GetGrain<IContextGrain>(new ContextId(Dataset.Tenant, model, Names.OfDatasetItem(Dataset.Name, item.Id)).ToString());
+        GrainFactory.Find<IContextGrain>(new ContextId(Dataset.Tenant, model, Names.OfDatasetItem(Dataset.Name, item.Id)).ToString());
 
     private static bool IsTransient(Exception error) => error is OrleansException or TimeoutException or EnumerationAbortedException or OperationCanceledException
         || error is GranaryException { Code: ErrorCodes.Unavailable or ErrorCodes.NoWorker or ErrorCodes.StoreUnavailable or ErrorCodes.QueueFull };

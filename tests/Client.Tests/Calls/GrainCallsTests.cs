@@ -55,12 +55,14 @@ public sealed class GrainCallsTests
         Assert.Equal(1, tries);
     }
 
-    [Fact]
-    public async Task OnceAsync_NoSiloIsCompatible_IsNoWorker()
+    [Theory]
+    [InlineData("No active nodes are compatible with grain context and interface Granary.Contexts.IContextGrain version 0.", "No active silo serves a model: all are fronts.")]
+    [InlineData("No active nodes are compatible with grain dataset and interface Granary.Datasets.IDatasetGrain version 0.", "No active silo looks after data sets, listings, sweeps and the cluster: all are workers.")]
+    [InlineData("Placing failed. NoWorker: No active silo serves model 'x'; served are a, b (3 silos).\n   at somewhere", "No active silo serves model 'x'; served are a, b (3 silos).")]
+    public async Task OnceAsync_NoSiloMayHostIt_IsNoWorkerAndSaysWhatIsServed(string thrown, string said)
     {
-        var error = await Assert.ThrowsAsync<GranaryException>(() => GrainCalls.OnceAsync<int>(
-            () => throw new OrleansException("No active nodes are compatible with grain context"), CancellationToken.None));
-        Assert.Equal(ErrorCodes.NoWorker, error.Code);
+        var error = await Assert.ThrowsAsync<GranaryException>(() => GrainCalls.OnceAsync<int>(() => throw new OrleansException(thrown), CancellationToken.None));
+        Assert.Equal((ErrorCodes.NoWorker, said), (error.Code, error.Message));
     }
 
     [Fact]
