@@ -20,4 +20,8 @@ internal static class EventIds
     public const int SweepEnded = 3070;
     public const int SweepFailed = 3071;
     public const int SweepNotScheduled = 3072;
+    public const int DrainBegan = 3080;
+    public const int Drained = 3081;
+    public const int DrainTimedOut = 3082;
+    public const int DrainFailed = 3083;
 }

@@ -55,7 +55,7 @@ public static class GranaryEmbeddedExtensions
             ]);
         }
 
-        builder.AddGranarySilo(options, store);
+        builder.AddSilo(options, store); // undrained: its callers are in this process, and stop with it
         builder.Services.AddSingleton<IGranaryClient>(static services => new GranaryClient(
             services.GetRequiredService<IGrainFactory>(), services.GetRequiredService<TimeProvider>(), GranaryClientOptions.DefaultRetryFor));
         return builder;

@@ -69,6 +69,11 @@ internal sealed class GranaryOptionsValidator : IValidateOptions<GranaryOptions>
 
     private static void CheckMembership(ValidateOptionsResultBuilder faults, GranarySiloOptions silo)
     {
+        if (silo.DrainTimeout < TimeSpan.Zero || silo.DrainTimeout > TimeSpan.FromDays(1))
+        {
+            faults.AddError($"is {silo.DrainTimeout}. Give 0 to 1.00:00:00.", $"Granary:Silo:{nameof(silo.DrainTimeout)}");
+        }
+
         CheckTime(silo.ResponseTimeout, nameof(silo.ResponseTimeout), TimeSpan.FromMinutes(1));
         CheckTime(silo.ProbeTimeout, nameof(silo.ProbeTimeout), TimeSpan.FromMinutes(1));
         CheckTime(silo.MembershipRefresh, nameof(silo.MembershipRefresh), TimeSpan.FromHours(1));

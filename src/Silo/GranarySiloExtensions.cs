@@ -1,8 +1,10 @@
 using System.Net;
 using System.Net.Sockets;
 using Granary.Client.Connection;
+using Granary.Grains.Draining;
 using Granary.Grains.Hosting;
 using Granary.Inference.Engine;
+using Granary.Silo.Hosting;
 using Granary.Storage.Objects;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -15,12 +17,25 @@ namespace Granary.Silo;
 /// <summary>Wires a silo into a host.</summary>
 public static class GranarySiloExtensions
 {
-    /// <summary>Adds a silo.</summary>
+    // After the streams: the silo leaves the membership, and its engine and its connections stop.
+    private static readonly TimeSpan MostStop = TimeSpan.FromSeconds(35);
+
+    /// <summary>Adds a silo, which is drained before it stops.</summary>
     /// <param name="builder">The host.</param>
     /// <param name="options">The silo's settings.</param>
     /// <param name="store">The object store.</param>
     /// <returns>The host.</returns>
     public static IHostApplicationBuilder AddGranarySilo(this IHostApplicationBuilder builder, GranaryOptions options, IObjectStore store)
+    {
+        builder.AddSilo(options, store);
+        builder.Services.Configure<DrainOptions>(drain => drain.Timeout = options.Silo.DrainTimeout);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Silo.DrainTimeout + MostStop);
+        builder.Services.AddHostedService<DrainingStop>();
+        return builder;
+    }
+
+    /// <summary>Adds a silo that stops at once.</summary>
+    internal static IHostApplicationBuilder AddSilo(this IHostApplicationBuilder builder, GranaryOptions options, IObjectStore store)
     {
         var services = builder.Services;
         services.AddOptions<GranaryOptions>().ValidateOnStart();

@@ -12,7 +12,7 @@ public sealed class GranarySiloOptions
     /// <summary>Gets or sets what the silo hosts.</summary>
     /// <value><c>worker</c>, <c>front</c> or <c>both</c>. Default: <see langword="null"/>, <c>front</c> where a cluster is named and no model is, otherwise <c>both</c>.</value>
     /// <remarks>
-    /// A worker needs models, a front has none. A cluster of workers alone answers asks, and has nobody for data sets, listings and sweeps:
+    /// A worker needs models, a front has none. A cluster of workers alone answers asks, and has nobody for data sets, listings, sweeps and drains:
     /// it needs one silo of another role.
     /// </remarks>
     public SiloRole? Role { get; set; }
@@ -33,6 +33,11 @@ public sealed class GranarySiloOptions
     /// <value>Above zero, at most a minute. Default: 5 s.</value>
     /// <remarks>A client must not wait for less (<c>GranaryClientOptions.ResponseTimeout</c>), or it gives up between two tokens.</remarks>
     public TimeSpan ResponseTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Gets or sets how long running streams may go on when the silo is told to stop, or is drained. What runs after that is broken off, and taken up on another silo.</summary>
+    /// <value>Zero, which waits for nothing, to a day. Default: 30 s.</value>
+    /// <remarks>The process may take half a minute longer to stop: what kills it (Kubernetes' <c>terminationGracePeriodSeconds</c>) must wait for both.</remarks>
+    public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Gets or sets how long another silo is waited for when it is asked whether it lives, and how often it is asked.</summary>
     /// <value>Above zero, at most a minute. Default: 5 s.</value>

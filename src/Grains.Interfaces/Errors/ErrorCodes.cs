@@ -63,6 +63,9 @@ public static class ErrorCodes
     /// <summary>The engine's queue is full.</summary>
     public const string QueueFull = "QueueFull";
 
+    /// <summary>No active silo has that name.</summary>
+    public const string SiloNotFound = "SiloNotFound";
+
     /// <summary>The store has no space left.</summary>
     public const string StoreFull = "StoreFull";
 
@@ -90,7 +93,7 @@ public static class ErrorCodes
     public static int ExitCodeOf(string code) => code switch
     {
         EmptyInput or InvalidArgument or InvalidName or TokenOutOfVocabulary => 2,
-        ContextNotFound or DatasetNotFound or FileNotFound or ModelNotFound => 3,
+        ContextNotFound or DatasetNotFound or FileNotFound or ModelNotFound or SiloNotFound => 3,
         ContextWindowExceeded or KvBudgetExceeded or NoWorker or RequestTooLarge or QueueFull or TokenizerMissing => 4,
         ContextConflict or ModelSpecConflict => 5,
         Cancelled => 130,

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using Granary.Contexts;
 using Granary.Errors;
-using Granary.Grains.Errors;
 using Granary.Grains.Transitions;
 using Granary.Storage.Errors;
 using Granary.Storage.Manifests;
@@ -18,7 +17,7 @@ internal sealed partial class ContextGrain
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ContextProgress> AppendAsync(AppendRequest request, CancellationToken cancellationToken) =>
-        ErrorEdge.GuardAsync(AppendStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(AppendStreamAsync(request, cancellationToken), cancellationToken);
 
     private async IAsyncEnumerable<ContextProgress> AppendStreamAsync(AppendRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -35,6 +34,7 @@ internal sealed partial class ContextGrain
 
     private async Task<ContextCreated> GrowAsync(SharedTransition<ContextProgress, ContextCreated> transition, Growth growth, CancellationToken stopping)
     {
+        using var work = _work.Begin();
         await _growth.WaitAsync(stopping);
         try
         {

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using Granary.Contexts;
 using Granary.Errors;
-using Granary.Grains.Errors;
 using Granary.Grains.Placement;
 using Granary.Grains.Residency;
 using Granary.Inference.Pages;
@@ -13,15 +12,15 @@ internal sealed partial class ContextGrain
 {
     /// <inheritdoc/>
     public IAsyncEnumerable<AnswerPart> AskAsync(AskRequest request, CancellationToken cancellationToken) =>
-        ErrorEdge.GuardAsync(AskStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(AskStreamAsync(request, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<AnswerPart> GenerateAsync(GenerateRequest request, CancellationToken cancellationToken) =>
-        ErrorEdge.GuardAsync(GenerateStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(GenerateStreamAsync(request, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken) =>
-        ErrorEdge.GuardAsync(ScoreStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(ScoreStreamAsync(request, cancellationToken), cancellationToken);
 
     private async IAsyncEnumerable<AnswerPart> AskStreamAsync(AskRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

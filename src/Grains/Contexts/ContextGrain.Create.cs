@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using Granary.Contexts;
 using Granary.Errors;
-using Granary.Grains.Errors;
 using Granary.Grains.Models;
 using Granary.Grains.Transitions;
 using Granary.Storage.Chunks;
@@ -16,7 +15,7 @@ internal sealed partial class ContextGrain
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ContextProgress> CreateAsync(CreateContextRequest request, CancellationToken cancellationToken) =>
-        ErrorEdge.GuardAsync(CreateStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(CreateStreamAsync(request, cancellationToken), cancellationToken);
 
     private async IAsyncEnumerable<ContextProgress> CreateStreamAsync(CreateContextRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -88,6 +87,7 @@ internal sealed partial class ContextGrain
         SharedTransition<ContextProgress, ContextCreated> transition, Creation creation, CancellationToken stopping)
     {
         var ids = creation.Ids;
+        using var work = _work.Begin();
         try
         {
             var accepted = await AcceptAsync(creation, stopping);

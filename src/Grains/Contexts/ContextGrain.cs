@@ -1,5 +1,6 @@
 using Granary.Contexts;
 using Granary.Errors;
+using Granary.Grains.Draining;
 using Granary.Grains.Errors;
 using Granary.Grains.Models;
 using Granary.Grains.Placement;
@@ -30,6 +31,7 @@ internal sealed partial class ContextGrain(
     PageFiller filler,
     ChunkStore chunkStore,
     SweepSchedule sweeps,
+    SiloDrain drain,
     IOptions<SharingOptions> sharing,
     TimeProvider time,
     ILogger<ContextGrain> logger) : Grain, IContextGrain

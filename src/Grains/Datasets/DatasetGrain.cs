@@ -1,8 +1,10 @@
 using System.Runtime.CompilerServices;
 using Granary.Datasets;
 using Granary.Errors;
+using Granary.Grains.Draining;
 using Granary.Grains.Errors;
 using Granary.Grains.Persistence;
+using Granary.Grains.Placement;
 using Granary.Grains.Transitions;
 using Granary.Naming;
 using Microsoft.Extensions.Logging;
@@ -11,8 +13,10 @@ using Orleans.Concurrency;
 namespace Granary.Grains.Datasets;
 
 /// <summary>Coordinates a data set: it keeps the run, its shards do the work (DESIGN §5).</summary>
-[Reentrant]
+[AvoidDraining, Reentrant]
 internal sealed partial class DatasetGrain(
+    IGrainContext activation,
+    SiloDrain drain,
     [PersistentState("dataset", BlobGrainStorage.Name)] IPersistentState<DatasetState> state,
     DatasetItemStore items,
     TimeProvider time,
@@ -22,6 +26,7 @@ internal sealed partial class DatasetGrain(
     private const int MostFailuresKept = 100;
     private static readonly TimeSpan KeptAlive = TimeSpan.FromHours(1);
 
+    private readonly ActivationWork _work = drain.Register(activation);
     private readonly CancellationTokenSource _stopping = new();
     private SharedTransition<DatasetStatus, DatasetStatus>? _run;
     private long _started;
@@ -50,7 +55,7 @@ internal sealed partial class DatasetGrain(
 
     /// <inheritdoc/>
     public IAsyncEnumerable<DatasetStatus> PrecomputeAsync(PrecomputeRequest request, CancellationToken cancellationToken) =>
-        ErrorEdge.GuardAsync(PrecomputeStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(PrecomputeStreamAsync(request, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
     public async Task<DatasetStatus> GetStatusAsync()
@@ -67,7 +72,10 @@ internal sealed partial class DatasetGrain(
     }
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<DatasetAnswer> AskAsync(DatasetAskRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<DatasetAnswer> AskAsync(DatasetAskRequest request, CancellationToken cancellationToken) =>
+        _work.ServeAsync(AskStreamAsync(request, cancellationToken), cancellationToken);
+
+    private async IAsyncEnumerable<DatasetAnswer> AskStreamAsync(DatasetAskRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         RequireRun();
         for (var shard = 0; shard < state.State.Shards; shard++)
@@ -138,18 +146,37 @@ internal sealed partial class DatasetGrain(
             await active.WaitAsync(stopping);
             try
             {
-                var request = new ShardRequest(state.State.Run, state.State.Digest, state.State.Model);
-                await foreach (var progress in ShardOf(shard).PrecomputeAsync(request, stopping).WithCancellation(stopping))
-                {
-                    DelayDeactivation(KeptAlive); // a run is activity, whoever watches it
-                    statuses[shard] = progress;
-                    state.State.Status = Sum(statuses, ended: false);
-                    transition.Report(state.State.Status);
-                }
+                await FollowShardAsync(shard);
             }
             finally
             {
                 active.Release();
+            }
+        }
+
+        // A shard whose silo leaves or dies goes on elsewhere, from its last checkpoint.
+        async Task FollowShardAsync(int shard)
+        {
+            var request = new ShardRequest(state.State.Run, state.State.Digest, state.State.Model);
+            for (var attempt = 1; ; attempt++)
+            {
+                try
+                {
+                    await foreach (var progress in ShardOf(shard).PrecomputeAsync(request, stopping).WithCancellation(stopping))
+                    {
+                        DelayDeactivation(KeptAlive); // a run is activity, whoever watches it
+                        statuses[shard] = progress;
+                        state.State.Status = Sum(statuses, ended: false);
+                        transition.Report(state.State.Status);
+                        attempt = 1;
+                    }
+
+                    return;
+                }
+                catch (Exception e) when (DatasetShardGrain.HasLeft(e) && attempt < DatasetShardGrain.MostAttempts && !stopping.IsCancellationRequested)
+                {
+                    await Task.Delay(DatasetShardGrain.PauseAfter(attempt), time, stopping);
+                }
             }
         }
     }

@@ -2,8 +2,10 @@ using System.Runtime.CompilerServices;
 using Granary.Contexts;
 using Granary.Datasets;
 using Granary.Errors;
+using Granary.Grains.Draining;
 using Granary.Grains.Errors;
 using Granary.Grains.Persistence;
+using Granary.Grains.Placement;
 using Granary.Grains.Telemetry;
 using Granary.Grains.Transitions;
 using Granary.Naming;
@@ -13,8 +15,10 @@ using Orleans.Concurrency;
 namespace Granary.Grains.Datasets;
 
 /// <summary>Works through at most 256 items of a data set. Its reminder takes the work up again where a silo died (DESIGN §5).</summary>
-[Reentrant]
+[AvoidDraining, Reentrant]
 internal sealed partial class DatasetShardGrain(
+    IGrainContext activation,
+    SiloDrain drain,
     [PersistentState("shard", BlobGrainStorage.Name)] IPersistentState<DatasetShardState> state,
     DatasetItemStore itemStore,
     TimeProvider time,
@@ -26,13 +30,14 @@ internal sealed partial class DatasetShardGrain(
     private const int CheckpointItems = 16;
 
     // 1 + 2 + 4 + 5 · 8 s: longer than the cluster takes to declare a silo dead (5 s × 3 probes, and a range lease of 5 s).
-    private const int MostAttempts = 9;
+    internal const int MostAttempts = 9;
     private const int AttemptsWhileDown = 2;
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(8);
     private const int MostFailuresKept = 100;
     private const string ReminderName = "precompute";
     private static readonly TimeSpan ReminderPeriod = TimeSpan.FromMinutes(1);
 
+    private readonly ActivationWork _work = drain.Register(activation);
     private readonly CancellationTokenSource _stopping = new();
     private readonly SemaphoreSlim _saving = new(1, 1);
     private SharedTransition<DatasetStatus, bool>? _run;
@@ -62,7 +67,7 @@ internal sealed partial class DatasetShardGrain(
 
     /// <inheritdoc/>
     public IAsyncEnumerable<DatasetAnswer> AskAsync(string model, string digest, DatasetAskRequest request, CancellationToken cancellationToken) =>
-        ErrorEdge.GuardAsync(AskStreamAsync(model, digest, request, cancellationToken), cancellationToken);
+        _work.ServeAsync(AskStreamAsync(model, digest, request, cancellationToken), cancellationToken);
 
     private SharedTransition<DatasetStatus, bool> Join(ShardRequest request)
     {
@@ -82,6 +87,7 @@ internal sealed partial class DatasetShardGrain(
 
     private async Task<bool> RunAsync(SharedTransition<DatasetStatus, bool> transition, CancellationToken stopping)
     {
+        using var work = _work.Begin();
         transition.OutliveCallers();
         var run = state.State;
         var request = run.Request!;
@@ -93,6 +99,13 @@ internal sealed partial class DatasetShardGrain(
             transition.Report(Describe(run));
             var remaining = new Queue<DatasetItem>(items.Where(item => !run.Finished.Contains(item.Id)));
             await Task.WhenAll(Enumerable.Range(0, ContextsAtATime).Select(_ => WorkAsync(remaining)));
+            if (remaining.Count > 0)
+            {
+                // Whoever watches takes it up elsewhere, at once; the reminder does where nobody watches.
+                await SaveAsync();
+                throw new GranaryException(ErrorCodes.Unavailable, $"The silo of shard {Shard} of '{Dataset}' is about to leave.", "Join it again: it goes on where it stopped.");
+            }
+
             run.Ended = true;
             await SaveAsync();
             await this.UnregisterReminder(reminder, CancellationToken.None);
@@ -103,7 +116,8 @@ internal sealed partial class DatasetShardGrain(
 
         async Task WorkAsync(Queue<DatasetItem> remaining)
         {
-            while (remaining.TryDequeue(out var item))
+            // A silo that drains ends what is begun, and begins nothing.
+            while (!drain.IsDraining && remaining.TryDequeue(out var item))
             {
                 stopping.ThrowIfCancellationRequested();
                 await ComputeAsync(run, request.Model, item, stopping);
@@ -152,8 +166,7 @@ internal sealed partial class DatasetShardGrain(
             }
             catch (Exception e) when (IsTransient(e) && attempt < _attempts && !stopping.IsCancellationRequested)
             {
-                var pause = TimeSpan.FromSeconds(Math.Pow(2, attempt - 1));
-                await Task.Delay(pause < LongestPause ? pause : LongestPause, time, stopping);
+                await Task.Delay(PauseAfter(attempt), time, stopping);
             }
             catch (Exception e) when (e is GranaryException || (IsTransient(e) && !stopping.IsCancellationRequested))
             {
@@ -244,6 +257,12 @@ internal sealed partial class DatasetShardGrain(
 
     private IContextGrain ContextOf(string model, DatasetItem item) =>
         GrainFactory.Find<IContextGrain>(new ContextId(Dataset.Tenant, model, Names.OfDatasetItem(Dataset.Name, item.Id)).ToString());
+
+    /// <summary>Gets how long is waited after an attempt.</summary>
+    internal static TimeSpan PauseAfter(int attempt) => TimeSpan.FromSeconds(Math.Min(Math.Pow(2, attempt - 1), LongestPause.TotalSeconds));
+
+    /// <summary>Whether an error says that the silo of a shard has left, or is about to.</summary>
+    internal static bool HasLeft(Exception error) => error is OrleansException or TimeoutException or EnumerationAbortedException or OperationCanceledException or GranaryException { Code: ErrorCodes.Unavailable };
 
     private static bool IsTransient(Exception error) => error is OrleansException or TimeoutException or EnumerationAbortedException or OperationCanceledException
         || error is GranaryException { Code: ErrorCodes.Unavailable or ErrorCodes.NoWorker or ErrorCodes.StoreUnavailable or ErrorCodes.QueueFull };

@@ -4,7 +4,7 @@ using Granary.Contexts;
 using Granary.Datasets;
 using Granary.Errors;
 using Granary.Grains.Contexts;
-using Granary.Grains.Errors;
+using Granary.Grains.Draining;
 using Granary.Grains.Models;
 using Granary.Grains.Placement;
 using Granary.Grains.Planning;
@@ -23,6 +23,8 @@ namespace Granary.Grains.Datasets;
 /// <summary>Estimates by the code that creates: the same tokens, limits, chains and sizes; only nothing is computed or written.</summary>
 [ContextPlacement, Reentrant]
 internal sealed class EstimateGrain(
+    IGrainContext activation,
+    SiloDrain drain,
     ILocalSiloDetails silo,
     SiloModels models,
     ManifestStore manifests,
@@ -34,12 +36,13 @@ internal sealed class EstimateGrain(
     TimeProvider time) : Grain, IEstimateGrain
 {
     private const int LooksAtATime = 16;
+    private readonly ActivationWork _work = drain.Register(activation);
 
     private string Key => this.GetPrimaryKeyString();
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ContextEstimate> EstimateAsync(EstimateRequest request, CancellationToken cancellationToken) =>
-        ErrorEdge.GuardAsync(EstimateStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(EstimateStreamAsync(request, cancellationToken), cancellationToken);
 
     private async IAsyncEnumerable<ContextEstimate> EstimateStreamAsync(EstimateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

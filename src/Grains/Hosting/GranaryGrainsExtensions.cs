@@ -1,10 +1,12 @@
 using Granary.Grains.Contexts;
 using Granary.Grains.Datasets;
+using Granary.Grains.Draining;
 using Granary.Grains.Models;
 using Granary.Grains.Persistence;
 using Granary.Grains.Placement;
 using Granary.Grains.Planning;
 using Granary.Grains.Residency;
+using Granary.Grains.Silos;
 using Granary.Grains.Stores;
 using Granary.Inference.Engine;
 using Granary.Storage.Chunks;
@@ -16,6 +18,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
+using Orleans.Placement;
 using Orleans.Runtime.Hosting;
 
 namespace Granary.Grains.Hosting;
@@ -67,6 +70,10 @@ public static class GranaryGrainsExtensions
         services.AddSingleton<PageFiller>();
         services.AddSingleton<DatasetItemStore>();
         services.AddSingleton<SiloInventory>();
+        services.AddOptions<DrainOptions>();
+        services.AddSingleton(static provider => new SiloDrain(
+            provider.GetRequiredService<IOptions<DrainOptions>>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILogger<SiloDrain>>()));
+        services.AddSingleton(new HostedRole(role));
         services.AddSingleton<ISiloInventoryClient, SiloInventoryClient>();
         services.AddGrainService<SiloInventoryService>();
         services.AddSingleton<EngineLifecycle>();
@@ -74,12 +81,13 @@ public static class GranaryGrainsExtensions
         services.AddGrainStorage(BlobGrainStorage.Name, static (provider, _) => new BlobGrainStorage(provider.GetRequiredService<IObjectStore>()));
         services.AddPlacementDirector<ContextPlacement, ContextPlacementDirector>();
         services.AddPlacementDirector<SiloPinnedPlacement, SiloPinnedDirector>();
+        services.AddPlacementFilter<AvoidDraining, AvoidDrainingDirector>(ServiceLifetime.Singleton);
         silo.Configure<SiloMessagingOptions>(static options => options.CancelRequestOnTimeout = true);
         // By the manifest, so without the race that placement by gossip has.
         Type[] excluded = role switch
         {
             SiloRole.Front => [typeof(ContextGrain), typeof(EstimateGrain), typeof(ModelWorkerGrain)],
-            SiloRole.Worker => [typeof(DatasetGrain), typeof(DatasetShardGrain), typeof(CatalogGrain), typeof(SweepGrain)],
+            SiloRole.Worker => [typeof(DatasetGrain), typeof(DatasetShardGrain), typeof(CatalogGrain), typeof(SweepGrain), typeof(ClusterGrain)],
             _ => [],
         };
         silo.Configure<GrainTypeOptions>(options => options.Classes.ExceptWith(excluded));

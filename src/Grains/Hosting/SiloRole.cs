@@ -12,3 +12,6 @@ public enum SiloRole
     /// <summary>What coordinates: data sets, listings, sweeps, the cluster's state. No context and no model.</summary>
     Front,
 }
+
+/// <summary>The role of this silo.</summary>
+internal sealed record HostedRole(SiloRole Role);

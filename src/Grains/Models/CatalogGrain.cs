@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Granary.Contexts;
 using Granary.Errors;
 using Granary.Grains.Contexts;
+using Granary.Grains.Draining;
 using Granary.Grains.Errors;
 using Granary.Grains.Placement;
 using Granary.Models;
@@ -15,13 +16,21 @@ namespace Granary.Grains.Models;
 
 /// <summary>Lists what the store and the cluster have. It reads manifests itself, so that a listing activates no context.</summary>
 /// <remarks>No stateless worker: the next batch of a listing must reach the activation that holds its enumerator.</remarks>
-[Reentrant]
+[AvoidDraining, Reentrant]
 internal sealed class CatalogGrain(
-    ManifestStore manifests, ModelSpecStore specs, SiloInventory inventory, ISiloInventoryClient services, TimeProvider time) : Grain, ICatalogGrain
+    IGrainContext activation,
+    SiloDrain drain,
+    ManifestStore manifests,
+    ModelSpecStore specs,
+    SiloInventory inventory,
+    ISiloInventoryClient services,
+    TimeProvider time) : Grain, ICatalogGrain
 {
+    private readonly ActivationWork _work = drain.Register(activation);
+
     /// <inheritdoc/>
     public IAsyncEnumerable<ContextDescription> ListContextsAsync(string? model, CancellationToken cancellationToken) =>
-        ErrorEdge.GuardAsync(ListContextsOnceAsync(model, cancellationToken), cancellationToken);
+        _work.ServeAsync(ListContextsOnceAsync(model, cancellationToken), cancellationToken);
 
     /// <inheritdoc/>
     public async Task<ModelDescription[]> ListModelsAsync() => await ErrorEdge.GuardAsync(ListModelsOnceAsync());

@@ -1,3 +1,5 @@
+using Granary.Grains.Draining;
+using Granary.Grains.Hosting;
 using Granary.Grains.Models;
 using Granary.Grains.Residency;
 using Microsoft.Extensions.Logging;
@@ -18,6 +20,14 @@ internal interface ISiloInventoryService : IGrainService
     /// <summary>Lists the contexts that are resident here.</summary>
     [Alias("ListResident")]
     Task<string[]> ListResidentAsync();
+
+    /// <summary>Tells what this silo has now.</summary>
+    [Alias("GetStock")]
+    Task<SiloStock> GetStockAsync();
+
+    /// <summary>Begins to drain this silo, if nobody has.</summary>
+    [Alias("Drain")]
+    Task<SiloStock> DrainAsync();
 }
 
 /// <summary>Reaches the inventory service of any silo.</summary>
@@ -47,17 +57,21 @@ internal sealed partial class SiloInventoryService(
     SiloModels models,
     KvRegistry registry,
     ResidentContexts resident,
+    SiloDrain drain,
+    HostedRole role,
     TimeProvider time) : GrainService(id, silo, loggers), ISiloInventoryService
 {
     private readonly CancellationTokenSource _stopping = new();
     private readonly ILogger _logger = loggers.CreateLogger<SiloInventoryService>();
     private Task _publishing = Task.CompletedTask;
+    private TaskCompletionSource<TaskCompletionSource> _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <inheritdoc/>
     public override Task Start()
     {
         NoteOwn();
         models.Changed += () => NoteOwn();
+        drain.Announce = AnnounceAsync;
         _publishing = PublishAsync(_stopping.Token);
         return base.Start();
     }
@@ -80,6 +94,24 @@ internal sealed partial class SiloInventoryService(
     /// <inheritdoc/>
     public Task<string[]> ListResidentAsync() => Task.FromResult(resident.List());
 
+    /// <inheritdoc/>
+    public Task<SiloStock> GetStockAsync() => Task.FromResult(NoteOwn());
+
+    /// <inheritdoc/>
+    public Task<SiloStock> DrainAsync()
+    {
+        _ = drain.DrainAsync();
+        return Task.FromResult(NoteOwn());
+    }
+
+    // From any thread: the loop, which may call the other silos, is woken, and says when all that answer have been told.
+    private Task AnnounceAsync()
+    {
+        NoteOwn();
+        var told = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        return Volatile.Read(ref _asked).TrySetResult(told) ? told.Task : Task.CompletedTask;
+    }
+
     private SiloStock NoteOwn()
     {
         var served = models.Served;
@@ -91,7 +123,13 @@ internal sealed partial class SiloInventoryService(
             registry.Budget.TotalBytes - used,
             [.. served.Select(static model => new ServedNumerics(model.Id, model.Numerics, model.IsExact))],
             ContextBytes: contexts > 0 ? used / contexts : 0,
-            PageBytes: served.Select(static model => model.Loaded.Layout.BytesOf(model.Spec.PageSize)).DefaultIfEmpty().Max());
+            PageBytes: served.Select(static model => model.Loaded.Layout.BytesOf(model.Spec.PageSize)).DefaultIfEmpty().Max(),
+            Draining: drain.IsDraining,
+            Drained: drain.IsDrained,
+            Role: role.Role.ToString().ToLowerInvariant(),
+            BudgetBytes: registry.Budget.TotalBytes,
+            Contexts: drain.Contexts,
+            Streams: drain.Streams);
         inventory.Note(local.SiloAddress, stock);
         return stock;
     }
@@ -103,11 +141,27 @@ internal sealed partial class SiloInventoryService(
             while (!stopping.IsCancellationRequested)
             {
                 await PublishOnceAsync();
-                await Task.Delay(SiloInventory.Period, time, stopping);
+                await WaitAsync();
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
         {
+        }
+
+        // For the next round, or until somebody asks for one.
+        async Task WaitAsync()
+        {
+            using var round = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+            var asked = Volatile.Read(ref _asked);
+            await Task.WhenAny(asked.Task, Task.Delay(SiloInventory.Period, time, round.Token));
+            await round.CancelAsync();
+            stopping.ThrowIfCancellationRequested();
+            if (asked.Task.IsCompleted)
+            {
+                Volatile.Write(ref _asked, new(TaskCreationOptions.RunContinuationsAsynchronously));
+                await PublishOnceAsync();
+                (await asked.Task).TrySetResult();
+            }
         }
 
         async Task PublishOnceAsync()

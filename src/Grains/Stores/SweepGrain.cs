@@ -1,5 +1,7 @@
 using Granary.Errors;
+using Granary.Grains.Draining;
 using Granary.Grains.Errors;
+using Granary.Grains.Placement;
 using Granary.Grains.Transitions;
 using Granary.Naming;
 using Granary.Storage.Maintenance;
@@ -12,10 +14,12 @@ using Orleans.Concurrency;
 namespace Granary.Grains.Stores;
 
 /// <summary>Runs checks and sweeps of a tenant's objects, one of each kind at a time, for as many callers as want to watch.</summary>
-[Reentrant]
-internal sealed partial class SweepGrain(IObjectStore store, IOptions<SweepOptions> schedule, TimeProvider time, ILogger<SweepGrain> logger) : Grain, ISweepGrain, IRemindable
+[AvoidDraining, Reentrant]
+internal sealed partial class SweepGrain(
+    IGrainContext activation, SiloDrain drain, IObjectStore store, IOptions<SweepOptions> schedule, TimeProvider time, ILogger<SweepGrain> logger) : Grain, ISweepGrain, IRemindable
 {
     private const string ReminderName = "sweep";
+    private readonly ActivationWork _work = drain.Register(activation);
     private readonly CancellationTokenSource _stopping = new();
     private (bool Repair, SharedTransition<StoreCheckStatus, StoreCheckStatus> Work)? _check;
     private (StoreSweepRequest Request, SharedTransition<StoreSweepStatus, StoreSweepStatus> Work)? _sweep;
@@ -43,7 +47,7 @@ internal sealed partial class SweepGrain(IObjectStore store, IOptions<SweepOptio
             throw Busy("A check");
         }
 
-        return ErrorEdge.GuardAsync(running.Work.WatchAsync(cancellationToken), cancellationToken);
+        return _work.ServeAsync(running.Work.WatchAsync(cancellationToken), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -83,7 +87,7 @@ internal sealed partial class SweepGrain(IObjectStore store, IOptions<SweepOptio
     public IAsyncEnumerable<StoreSweepStatus> SweepAsync(StoreSweepRequest request, CancellationToken cancellationToken)
     {
         var work = _sweep is not { Work.IsRunning: true } running ? Begin(request) : running.Request == request ? running.Work : throw Busy("A sweep");
-        return ErrorEdge.GuardAsync(work.WatchAsync(cancellationToken), cancellationToken);
+        return _work.ServeAsync(work.WatchAsync(cancellationToken), cancellationToken);
     }
 
     private SharedTransition<StoreSweepStatus, StoreSweepStatus> Begin(StoreSweepRequest request, bool outlivesCallers = false)

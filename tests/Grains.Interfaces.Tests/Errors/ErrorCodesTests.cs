@@ -28,6 +28,7 @@ public sealed class ErrorCodesTests
         ["NoWorker"] = 4,
         ["RequestTooLarge"] = 4,
         ["QueueFull"] = 4,
+        ["SiloNotFound"] = 3,
         ["StoreFull"] = 1,
         ["StoreReadOnly"] = 1,
         ["StoreUnavailable"] = 1,

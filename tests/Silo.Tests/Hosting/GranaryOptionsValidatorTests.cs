@@ -23,6 +23,7 @@ public sealed class GranaryOptionsValidatorTests
                 Role = SiloRole.Worker,
                 ResponseTimeout = TimeSpan.Zero,
                 ProbeTimeout = TimeSpan.FromMinutes(2),
+                DrainTimeout = TimeSpan.FromSeconds(-1),
                 MissedProbes = 0,
                 DeathVotes = 11,
                 MembershipRefresh = TimeSpan.FromSeconds(-1),
@@ -32,6 +33,7 @@ public sealed class GranaryOptionsValidatorTests
         [
             "Granary:Store", "Granary:Cluster", "Granary:Engine:Threads", "Granary:Engine:QueueCapacity", "Granary:Silo:Address", "Granary:Silo:Port", "Granary:Silo:GatewayPort",
             "Granary:Silo:Role", "Granary:Silo:ResponseTimeout", "Granary:Silo:ProbeTimeout", "Granary:Silo:MissedProbes", "Granary:Silo:DeathVotes", "Granary:Silo:MembershipRefresh",
+            "Granary:Silo:DrainTimeout",
         ];
         foreach (var setting in settings)
         {
