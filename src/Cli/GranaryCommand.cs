@@ -9,6 +9,7 @@ using Granary.Cli.Documents;
 using Granary.Cli.Errors;
 using Granary.Cli.Models;
 using Granary.Cli.Serve;
+using Granary.Cli.Silos;
 using Granary.Cli.Stores;
 using Granary.Errors;
 
@@ -37,6 +38,8 @@ internal sealed class GranaryCommand
         _root.Subcommands.Add(GenerateVerb.Create(verbs));
         _root.Subcommands.Add(DatasetVerbs.Create(verbs));
         _root.Subcommands.Add(StoreVerbs.Create(verbs));
+        _root.Subcommands.Add(SiloVerbs.CreateCluster(verbs));
+        _root.Subcommands.Add(SiloVerbs.CreateSilo(verbs));
         _root.Subcommands.Add(BenchVerbs.Create(verbs, surroundings.BundleFolder));
     }
 

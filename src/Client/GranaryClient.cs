@@ -1,6 +1,7 @@
 using Granary.Client.Calls;
 using Granary.Client.Contexts;
 using Granary.Client.Datasets;
+using Granary.Client.Silos;
 using Granary.Client.Stores;
 using Granary.Contexts;
 using Granary.Datasets;
@@ -41,6 +42,9 @@ internal sealed class GranaryClient(IGrainFactory grains, TimeProvider time, Tim
     /// <inheritdoc/>
     public IGranaryDataset Dataset(string name, string? tenant) =>
         new GranaryDataset(grains, _calls, new DatasetId(TenantOf(tenant), Names.Check("data set", name)));
+
+    /// <inheritdoc/>
+    public IGranaryCluster Cluster => new GranaryCluster(grains, _calls, time ?? TimeProvider.System);
 
     /// <inheritdoc/>
     public IGranaryStore Store(string? tenant) => new GranaryStore(grains, Names.Check("tenant", tenant ?? Names.DefaultTenant));

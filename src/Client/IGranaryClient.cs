@@ -40,6 +40,9 @@ public interface IGranaryClient
     /// <exception cref="Errors.GranaryException"><c>InvalidName</c>: use a name that follows the pattern in the message.</exception>
     IGranaryDataset Dataset(string name, string? tenant = null);
 
+    /// <summary>Gets the silos behind this client.</summary>
+    IGranaryCluster Cluster { get; }
+
     /// <summary>Names a tenant's store; nothing is looked up yet.</summary>
     /// <param name="tenant">The tenant; <see langword="null"/> for <c>default</c>.</param>
     /// <returns>The store.</returns>

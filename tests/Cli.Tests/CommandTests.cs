@@ -39,6 +39,36 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task ClusterStatus_Json_IsOneArray()
+    {
+        Assert.Equal(0, await RunAsync("cluster", "status", "--cluster", "redis://r", "--json"));
+        Assert.Equal("""[{"silo":"silo-1","address":"S127.0.0.1:11111:1","state":"serving","role":"both","models":[{"model":"tiny","numerics":"n1","exact":true}],"budgetBytes":1000,"residentBytes":42,"freeBytes":958,"contexts":2,"streams":1}]""" + "\n", Output);
+    }
+
+    [Fact]
+    public async Task SiloDrain_Json_IsWhatItBeganWithAndHowLongItTook()
+    {
+        Assert.Equal(0, await RunAsync("silo", "drain", "silo-1", "--cluster", "redis://r", "--json"));
+        Assert.Equal("""{"silo":"silo-1","state":"stopped","streams":1,"contexts":2,"seconds":1.5}""" + "\n", Output);
+        Assert.Empty(Errors);
+    }
+
+    [Fact]
+    public async Task SiloDrain_ForPeople_TellsWhatChanges()
+    {
+        Assert.Equal(0, await RunAsync("silo", "drain", "silo-1", "--cluster", "redis://r"));
+        Assert.Equal("silo-1 draining: 1 streams, 2 contexts\nsilo-1 drained: 0 streams, 0 contexts\n", Errors);
+        Assert.Equal("silo-1 stopped after 1.5 s\n", Output);
+    }
+
+    [Theory, InlineData("silo", "drain", "silo-1"), InlineData("cluster", "status")]
+    public async Task SiloVerbs_NoClusterIsNamed_AreWrongUsage(params string[] verb)
+    {
+        Assert.Equal(2, await RunAsync(verb));
+        Assert.Contains("--cluster", Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task List_Json_IsOneArray()
     {
         Assert.Equal(0, await RunAsync("context", "list", "--json"));

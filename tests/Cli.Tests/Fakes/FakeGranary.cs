@@ -2,17 +2,19 @@ using Granary.Cli.Arguments;
 using Granary.Cli.Sessions;
 using Granary.Client;
 using Granary.Client.Datasets;
+using Granary.Client.Silos;
 using Granary.Contexts;
 using Granary.Datasets;
 using Granary.Errors;
 using Granary.Models;
+using Granary.Silos;
 using Granary.Stores;
 using Microsoft.Extensions.Logging;
 
 namespace Granary.Cli.Tests.Fakes;
 
 /// <summary>A client, its session and its factory in one, all in memory: answers are given, requests are kept.</summary>
-internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryClient
+internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryClient, IGranaryCluster
 {
     public static readonly ContextDescription Faq = new()
     {
@@ -47,6 +49,32 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
     public DatasetFailure[] Failures { get; set; } = [];
 
     public IGranaryClient Client => this;
+
+    public IGranaryCluster Cluster => this;
+
+    public Task<IReadOnlyList<SiloDescription>> ListSilosAsync(CancellationToken cancellationToken) => Task.FromResult<IReadOnlyList<SiloDescription>>(
+    [
+        new()
+        {
+            Silo = "silo-1",
+            Address = "S127.0.0.1:11111:1",
+            State = "serving",
+            Role = "both",
+            Models = [new SiloModel("tiny", "n1", true)],
+            BudgetBytes = 1000,
+            ResidentBytes = 42,
+            Contexts = 2,
+            Streams = 1,
+        },
+    ]);
+
+    public IAsyncEnumerable<DrainProgress> DrainAsync(string silo, CancellationToken cancellationToken) => new DrainProgress[]
+    {
+        new(silo, "draining", 2, 1, TimeSpan.Zero),
+        new(silo, "draining", 1, 1, TimeSpan.FromSeconds(0.5)),
+        new(silo, "drained", 0, 0, TimeSpan.FromSeconds(1)),
+        new(silo, "stopped", 0, 0, TimeSpan.FromSeconds(1.5)),
+    }.ToAsyncEnumerable();
 
     public static Answer AnswerOf(GenerationOptions options) => new()
     {

@@ -71,12 +71,24 @@ internal sealed class SiloProcess : IAsyncDisposable
         },
         cancellationToken: cancellationToken);
 
+    /// <summary>Gets whether the process has ended.</summary>
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>Tells it to stop, with SIGTERM.</summary>
+    public void Terminate() => _process.Terminate();
+
     /// <summary>Stops it with SIGTERM and expects an orderly end.</summary>
-    public async Task StopAsync(CancellationToken cancellationToken)
+    public Task StopAsync(CancellationToken cancellationToken)
     {
-        _process.Terminate();
+        Terminate();
+        return WaitForOrderlyEndAsync(cancellationToken);
+    }
+
+    /// <summary>Waits for the end of a silo that was told to stop.</summary>
+    public async Task WaitForOrderlyEndAsync(CancellationToken cancellationToken)
+    {
         var exitCode = await _process.WaitForExitAsync(MostStop, cancellationToken);
-        Assert.True(exitCode == 0, $"The silo ended with {exitCode} after SIGTERM.{_process.Tail()}");
+        Assert.True(exitCode == 0, $"The silo ended with {exitCode} after it was told to stop.{_process.Tail()}");
     }
 
     /// <summary>Ends it with SIGKILL.</summary>
