@@ -15,13 +15,13 @@ internal sealed class GranaryCluster(IGrainFactory grains, GrainCalls calls, Tim
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<SiloDescription>> ListSilosAsync(CancellationToken cancellationToken) =>
-        await calls.ReadAsync(_grain.ListSilosAsync, cancellationToken).ConfigureAwait(false);
+        await calls.CallAsync(_grain.ListSilosAsync, cancellationToken).ConfigureAwait(false);
 
     /// <inheritdoc/>
     public async IAsyncEnumerable<DrainProgress> DrainAsync(string silo, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
-        var known = await calls.ReadAsync(() => _grain.DrainSiloAsync(silo), cancellationToken).ConfigureAwait(false);
+        var known = await calls.CallAsync(() => _grain.DrainSiloAsync(silo), cancellationToken).ConfigureAwait(false);
         for (var now = known; now is not null; now = await FindAsync(known, cancellationToken).ConfigureAwait(false))
         {
             known = now;

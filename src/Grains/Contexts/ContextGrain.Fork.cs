@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using Granary.Contexts;
 using Granary.Errors;
-using Granary.Grains.Errors;
 using Granary.Naming;
 using Granary.Storage.Chunks;
 using Granary.Storage.Manifests;
@@ -14,7 +13,7 @@ internal sealed partial class ContextGrain
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ContextProgress> ForkAsync(ForkRequest request, CancellationToken cancellationToken) =>
-        ErrorEdge.GuardAsync(ForkStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(ForkStreamAsync(request, cancellationToken), cancellationToken);
 
     // The parent's manifest is read from the store, as a client would: contexts do not call each other (invariant 6).
     private async IAsyncEnumerable<ContextProgress> ForkStreamAsync(ForkRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)

@@ -98,9 +98,6 @@ internal sealed class SiloProcess : IAsyncDisposable
         await _process.WaitForExitAsync(MostStop, cancellationToken);
     }
 
-    /// <summary>Asks it to end, with SIGTERM, and does not wait.</summary>
-    public void Terminate() => _process.Terminate();
-
     /// <summary>Stops it where it is, with SIGSTOP.</summary>
     public void Pause() => _process.Pause();
 

@@ -7,6 +7,8 @@ namespace Granary.Samples.Tests.DocumentQuestions;
 /// <summary>A client with one context, under every name.</summary>
 internal sealed class FakeClient(IGranaryContext context) : IGranaryClient
 {
+    public IGranaryCluster Cluster => throw new NotSupportedException();
+
     public IGranaryContext Context(string model, string name, string? tenant = null) => context;
 
     public IAsyncEnumerable<ContextDescription> ListContextsAsync(string? model = null, string? tenant = null, CancellationToken cancellationToken = default) => throw new NotSupportedException();
