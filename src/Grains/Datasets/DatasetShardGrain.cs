@@ -262,7 +262,9 @@ internal sealed partial class DatasetShardGrain(
     internal static TimeSpan PauseAfter(int attempt) => TimeSpan.FromSeconds(Math.Min(Math.Pow(2, attempt - 1), LongestPause.TotalSeconds));
 
     /// <summary>Whether an error says that the silo of a shard has left, or is about to.</summary>
-    internal static bool HasLeft(Exception error) => error is OrleansException or TimeoutException or EnumerationAbortedException or OperationCanceledException or GranaryException { Code: ErrorCodes.Unavailable };
+    /// <remarks>A shard that cannot load its state is refused with Orleans' error, too; inside it is why.</remarks>
+    internal static bool HasLeft(Exception error) => error is OrleansException { InnerException: not GranaryException } or TimeoutException or EnumerationAbortedException or OperationCanceledException
+        || error is GranaryException { Code: ErrorCodes.Unavailable };
 
     private static bool IsTransient(Exception error) => error is OrleansException or TimeoutException or EnumerationAbortedException or OperationCanceledException
         || error is GranaryException { Code: ErrorCodes.Unavailable or ErrorCodes.NoWorker or ErrorCodes.StoreUnavailable or ErrorCodes.QueueFull };

@@ -1,4 +1,5 @@
 using Granary.Contexts;
+using Granary.Datasets;
 using Granary.Errors;
 using Granary.Grains.Draining;
 using Granary.Grains.Residency;
@@ -93,6 +94,37 @@ public sealed class SiloDrainTests
         await Wait.UntilAsync(() => silos.Service<SiloDrain>(leaving).Contexts == 0, "The context is still there.");
         Assert.Equal("stored", (await context.GetAsync()).State);
         Assert.Equal(0, silos.Service<KvRegistry>(1 - leaving).Budget.UsedBytes);
+    }
+
+    [Fact]
+    public async Task DrainAsync_ShardWorksHere_EndsWhatItHasBegunAndGoesOnElsewhere()
+    {
+        const int Items = 40;
+        var digest = new string('d', 64);
+        var cancellationToken = TestContext.Current.CancellationToken;
+        await using var silos = await SeveralSilos.StartAsync(2);
+        var dataset = silos.Grains.GetGrain<IDatasetGrain>("default/moving");
+        var items = Enumerable.Range(0, Items).Select(static number => new DatasetItem($"i{number}", string.Join(' ', Enumerable.Repeat($"The miller of Wesby has {number} sheep.", 30)), []));
+        await dataset.PutItemsAsync(new PutItemsRequest { Digest = digest, Shard = 0, Part = 0, Last = true, Items = [.. items] });
+        var shard = silos.Grains.GetGrain<IDatasetShardGrain>(DatasetId.Parse("default/moving").ShardKey(0));
+        Task? drained = null;
+        var leaving = -1;
+        DatasetStatus? last = null;
+
+        await foreach (var status in dataset.PrecomputeAsync(new PrecomputeRequest { Digest = digest, Model = OneSilo.Model, Items = Items }, cancellationToken))
+        {
+            if (status.Done > 0 && drained is null)
+            {
+                leaving = await silos.FindActiveAsync(shard);
+                drained = silos.Service<SiloDrain>(leaving).DrainAsync();
+            }
+
+            last = status;
+        }
+
+        Assert.Equal((true, Items, 0, 0), (last!.Ended, last.Done, last.Skipped, last.Failed)); // none is done twice, none is forgotten
+        await drained!.WaitAsync(MostDrain, cancellationToken);
+        Assert.Equal(1 - leaving, await silos.FindActiveAsync(shard));
     }
 
     [Fact]

@@ -83,6 +83,13 @@ public sealed class SeveralSilos : IAsyncDisposable
     public int Find(IContextGrain context) =>
         Enumerable.Range(0, _cluster.Silos.Count).Single(index => Service<ResidentContexts>(index).List().Contains(context.GetPrimaryKeyString()));
 
+    /// <summary>Finds the silo that a grain is active on.</summary>
+    public async Task<int> FindActiveAsync(IAddressable grain)
+    {
+        var address = await Grains.GetGrain<IManagementGrain>(0).GetActivationAddress(grain);
+        return Enumerable.Range(0, _cluster.Silos.Count).Single(index => _cluster.Silos[index].SiloAddress.Equals(address));
+    }
+
     internal string NameOf(int index) => _cluster.Silos[index].Name;
 
     internal T Service<T>(int index)
