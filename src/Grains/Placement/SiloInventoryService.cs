@@ -87,6 +87,11 @@ internal sealed partial class SiloInventoryService(
     /// <inheritdoc/>
     public Task TellAsync(SiloAddress silo, SiloStock stock)
     {
+        if (!inventory.Stocks.ContainsKey(silo))
+        {
+            _ = AnnounceAsync(); // it has just joined, and is to know this one before its own first placement
+        }
+
         inventory.Note(silo, stock);
         return Task.CompletedTask;
     }

@@ -7,8 +7,8 @@ internal sealed class ResidentContexts
 {
     private readonly ConcurrentDictionary<string, ContextLease> _leases = [];
 
-    /// <summary>Gets how many contexts have a lease, resident or not.</summary>
-    public int Count => _leases.Count;
+    /// <summary>Gets how many contexts have all their pages in memory.</summary>
+    public int Count => _leases.Values.Count(static lease => lease.IsResident);
 
     /// <summary>Notes a context's newest lease.</summary>
     public void Note(string context, ContextLease lease) => _leases[context] = lease;
