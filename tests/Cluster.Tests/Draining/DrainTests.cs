@@ -3,6 +3,7 @@ using Granary.Client.Contexts;
 using Granary.Cluster.Tests.Processes;
 using Granary.Contexts;
 using Granary.Silos;
+using Granary.Testing.Processes;
 using Granary.Testing.Servers;
 
 namespace Granary.Cluster.Tests.Draining;
@@ -11,6 +12,7 @@ public sealed class DrainTests(AzuriteServer azurite, RedisServer redis) : IClas
 {
     private const string Model = "ledger-4m";
     private const int NotFound = 3;
+    private const int Terminated = 143;
     private static readonly TimeSpan MostAnswer = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MostBeginning = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(50);
@@ -66,6 +68,24 @@ public sealed class DrainTests(AzuriteServer azurite, RedisServer redis) : IClas
         }
 
         async Task<CommandRun?> DrainAsync() => await CommandRun.SucceedAsync(["silo", "drain", leaving.Silo, "--cluster", cluster], cancellationToken);
+    }
+
+    [Fact]
+    public async Task Silo_IsToldToStopTwice_EndsAtOnce()
+    {
+        var cancellationToken = TestContext.Current.CancellationToken;
+        using var folder = new ScratchFolder();
+        var gateway = LoopbackPort.FindFree();
+        await using var silo = await SiloProcess.StartAsync(folder.GetPath("store"), "localhost", cancellationToken, gateway);
+        await using var connection = await SiloProcess.ConnectAsync($"localhost:{gateway}", cancellationToken);
+        await using var held = await HeldStream.OpenAsync((await CreateAsync(connection.Client, 1, cancellationToken))[0], cancellationToken);
+
+        silo.Terminate();
+        await WaitUntilDrainingAsync(connection.Client, (await connection.Client.Cluster.ListSilosAsync(cancellationToken))[0], cancellationToken);
+        Assert.False(silo.HasExited);
+        silo.Terminate();
+
+        Assert.Equal(Terminated, await silo.WaitForExitAsync(cancellationToken));
     }
 
     [Fact]

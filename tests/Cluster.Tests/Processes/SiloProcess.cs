@@ -11,6 +11,9 @@ internal sealed class SiloProcess : IAsyncDisposable
     private static readonly TimeSpan MostStop = TimeSpan.FromSeconds(20);
     private readonly ChildProcess _process;
 
+    /// <summary>How long a client of silos with <see cref="CrashSettings"/> waits for a call.</summary>
+    public static readonly TimeSpan CrashResponseTimeout = TimeSpan.FromSeconds(2);
+
     /// <summary>Gets the settings with which a silo that died is found out within two seconds, and its calls are given up as soon (DESIGN §5).</summary>
     public static IReadOnlyDictionary<string, string?> CrashSettings { get; } = new Dictionary<string, string?>
     {
@@ -62,7 +65,7 @@ internal sealed class SiloProcess : IAsyncDisposable
     /// <summary>Connects to a cluster as another service does.</summary>
     /// <param name="cluster">Its address.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <param name="responseTimeout">How long a call may take; the default where null, 2 s for <see cref="CrashSettings"/>.</param>
+    /// <param name="responseTimeout">How long a call may take; the default where null.</param>
     public static Task<GranaryConnection> ConnectAsync(string cluster, CancellationToken cancellationToken, TimeSpan? responseTimeout = null) => GranaryConnection.ConnectAsync(
         options =>
         {
@@ -83,6 +86,9 @@ internal sealed class SiloProcess : IAsyncDisposable
         Terminate();
         return WaitForOrderlyEndAsync(cancellationToken);
     }
+
+    /// <summary>Waits for its end, whatever it is.</summary>
+    public Task<int> WaitForExitAsync(CancellationToken cancellationToken) => _process.WaitForExitAsync(MostStop, cancellationToken);
 
     /// <summary>Waits for the end of a silo that was told to stop.</summary>
     public async Task WaitForOrderlyEndAsync(CancellationToken cancellationToken)

@@ -11,7 +11,7 @@ namespace Granary.Cluster.Tests.Silos;
 public sealed class TwoSilosTests(AzuriteServer azurite, RedisServer redis) : IClassFixture<AzuriteServer>, IClassFixture<RedisServer>
 {
     private const string Model = "ledger-4m";
-    private static readonly TimeSpan MostFailover = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan MostFailover = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(250);
 
     [Fact, Trait("Invariant", "2")]
@@ -53,9 +53,9 @@ public sealed class TwoSilosTests(AzuriteServer azurite, RedisServer redis) : IC
     {
         var cancellationToken = TestContext.Current.CancellationToken;
         var (store, cluster) = (azurite.ConnectionString + "Prefix=survivor", $"redis://{redis.Address}/survivor");
-        await using var victim = await SiloProcess.StartAsync(store, cluster, cancellationToken);
-        await using var survivor = await SiloProcess.StartAsync(store, cluster, cancellationToken);
-        await using var connection = await SiloProcess.ConnectAsync(cluster, cancellationToken);
+        await using var victim = await SiloProcess.StartAsync(store, cluster, cancellationToken, settings: SiloProcess.CrashSettings);
+        await using var survivor = await SiloProcess.StartAsync(store, cluster, cancellationToken, settings: SiloProcess.CrashSettings);
+        await using var connection = await SiloProcess.ConnectAsync(cluster, cancellationToken, SiloProcess.CrashResponseTimeout);
         var items = SampleItems.Take(12);
         var before = new Dictionary<string, Answer>();
         foreach (var item in items)
