@@ -39,6 +39,10 @@ public sealed record SiloDescription
     /// <summary>Gets the streams that callers have open there.</summary>
     [Id(8)]
     public required int Streams { get; init; }
+
+    /// <summary>Gets the tokens of context pages that it has computed since it started: a context that is computed twice is counted twice.</summary>
+    [Id(9)]
+    public long PrefilledTokens { get; init; }
 }
 
 /// <summary>A model that a silo serves.</summary>

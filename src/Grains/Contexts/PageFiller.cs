@@ -15,6 +15,10 @@ internal sealed class PageFiller(
     KvRegistry registry, ChunkStore chunks, PrefixPlanner planner, IOptions<ResidencyOptions> options, TimeProvider time, ILogger<PageFiller> logger)
 {
     private readonly SemaphoreSlim _writes = new(options.Value.ConcurrentWrites);
+    private long _prefilledTokens;
+
+    /// <summary>Gets the tokens of pages that this silo has computed.</summary>
+    public long PrefilledTokens => Interlocked.Read(ref _prefilledTokens);
 
     /// <summary>Fills a lease and opens it for readers. Whatever fails leaves nothing behind; writes that are under way hold their own references.</summary>
     /// <param name="lease">The lease; its caller holds the filling reader.</param>
@@ -41,6 +45,7 @@ internal sealed class PageFiller(
                 outcome.RecomputedTokens += chunk.Count;
                 outcome.MissingTokens += !request.Private && found.Source == PageSource.Nowhere ? chunk.Count : 0;
                 Instruments.PrefillTokens.Add(chunk.Count);
+                Interlocked.Add(ref _prefilledTokens, chunk.Count);
             }
 
             var page = request.Private || found.Source == PageSource.Memory ? found.Take() : registry.Pages.Share(hash, found.Take());

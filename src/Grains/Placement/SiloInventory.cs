@@ -113,6 +113,7 @@ internal readonly record struct SiloRoom(long FreeBytes, int Placed) : IComparab
 /// <param name="BudgetBytes">KV bytes that it may hold.</param>
 /// <param name="Contexts">Its activations of contexts.</param>
 /// <param name="Streams">The streams that callers have open on it.</param>
+/// <param name="PrefilledTokens">The tokens of pages that it has computed since it started.</param>
 [GenerateSerializer, Immutable, Alias("granary.silo-stock")]
 internal sealed record SiloStock(
     [property: Id(0)] string Name,
@@ -126,7 +127,8 @@ internal sealed record SiloStock(
     [property: Id(8)] string Role = "",
     [property: Id(9)] long BudgetBytes = 0,
     [property: Id(10)] int Contexts = 0,
-    [property: Id(11)] int Streams = 0);
+    [property: Id(11)] int Streams = 0,
+    [property: Id(12)] long PrefilledTokens = 0);
 
 /// <summary>A served model's numerics id.</summary>
 /// <param name="Model">The model.</param>

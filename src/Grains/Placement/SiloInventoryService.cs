@@ -1,3 +1,4 @@
+using Granary.Grains.Contexts;
 using Granary.Grains.Draining;
 using Granary.Grains.Hosting;
 using Granary.Grains.Models;
@@ -57,6 +58,7 @@ internal sealed partial class SiloInventoryService(
     SiloModels models,
     KvRegistry registry,
     ResidentContexts resident,
+    PageFiller filler,
     SiloDrain drain,
     HostedRole role,
     TimeProvider time) : GrainService(id, silo, loggers), ISiloInventoryService
@@ -134,7 +136,8 @@ internal sealed partial class SiloInventoryService(
             Role: role.Role.ToString().ToLowerInvariant(),
             BudgetBytes: registry.Budget.TotalBytes,
             Contexts: drain.Contexts,
-            Streams: drain.Streams);
+            Streams: drain.Streams,
+            PrefilledTokens: filler.PrefilledTokens);
         inventory.Note(local.SiloAddress, stock);
         return stock;
     }

@@ -70,5 +70,6 @@ internal sealed class ClusterGrain(SiloInventory inventory, IClusterMembershipSe
         ResidentBytes = Math.Max(0, stock.BudgetBytes - stock.FreeBytes),
         Contexts = stock.Contexts,
         Streams = stock.Streams,
+        PrefilledTokens = stock.PrefilledTokens,
     };
 }

@@ -1,0 +1,75 @@
+using System.Globalization;
+using Granary.Client.Contexts;
+using Granary.Cluster.Tests.Processes;
+using Granary.Contexts;
+using Granary.Testing.Processes;
+
+namespace Granary.Cluster.Tests.Stampedes;
+
+/// <summary>A client process of <see cref="StampedeTests"/>: this very executable, told to run one explicit test.</summary>
+public sealed class StampedeClient
+{
+    private const string Prefix = "GRANARY_STAMPEDE_";
+    private const int CancelledOneIn = 5;
+
+    /// <summary>Starts it.</summary>
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="seed">Makes the context's ids, the same for all clients.</param>
+    /// <param name="tokens">How many.</param>
+    /// <param name="calls">How many creates and asks at once.</param>
+    internal static ChildProcess Start(string cluster, int seed, int tokens, int calls) => ChildProcess.Start(
+        Path.Combine(AppContext.BaseDirectory, "Granary.Cluster.Tests"),
+        ["-noLogo", "-noColor", "-showLiveOutput", "-explicit", "only", "-method", $"{typeof(StampedeClient).FullName}.{nameof(CreateAndAsk_AllAtOnce)}"],
+        new Dictionary<string, string?>
+        {
+            [Prefix + "CLUSTER"] = cluster,
+            [Prefix + "IDS"] = string.Create(CultureInfo.InvariantCulture, $"{seed},{tokens},{calls}"),
+        });
+
+    /// <summary>Makes the context's ids.</summary>
+    internal static int[] Ids(int seed, int tokens)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, tokens).Select(_ => random.Next(1, 2000))];
+    }
+
+    [Fact(Explicit = true)]
+    public async Task CreateAndAsk_AllAtOnce()
+    {
+        var cluster = Environment.GetEnvironmentVariable(Prefix + "CLUSTER") ?? throw new InvalidOperationException("StampedeTests starts this.");
+        var numbers = Environment.GetEnvironmentVariable(Prefix + "IDS")!.Split(',').Select(static number => int.Parse(number, CultureInfo.InvariantCulture)).ToArray();
+        var ids = Ids(numbers[0], numbers[1]);
+        var cancellationToken = TestContext.Current.CancellationToken;
+        await using var connection = await SiloProcess.ConnectAsync(cluster, cancellationToken, TimeSpan.FromSeconds(2));
+        var context = connection.Client.Context("ledger-4m", $"stampede-{numbers[0]}");
+        var answers = await Task.WhenAll(Enumerable.Range(0, numbers[2]).Select(CallAsync));
+        Assert.Single(answers.Where(static answer => answer is not null).Select(static answer => string.Join(',', answer!.TokenIds)).Distinct());
+
+        async Task<Answer?> CallAsync(int number)
+        {
+            using var leaving = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            var leaves = number % CancelledOneIn == 1;
+            try
+            {
+                await foreach (var progress in context.CreateAsync(new CreateContextRequest { Input = TokenInput.OfTokens(ids) }, leaving.Token))
+                {
+                    if (leaves && progress.Stage >= ContextStage.Accepted)
+                    {
+                        await leaving.CancelAsync();
+                    }
+
+                    if (progress.Stage >= ContextStage.Accepted && number % 2 == 0)
+                    {
+                        break; // asks while it is being computed
+                    }
+                }
+
+                return await context.AskToEndAsync(new AskRequest { Prompt = TokenInput.OfTokens(1, 2, 3), Options = new GenerationOptions { MaxNewTokens = 4, IgnoreEos = true } }, leaving.Token);
+            }
+            catch (OperationCanceledException) when (leaves)
+            {
+                return null;
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+using Granary.Client;
+using Granary.Cluster.Tests.Processes;
+using Granary.Contexts;
+using Granary.Testing.Processes;
+using Granary.Testing.Servers;
+
+namespace Granary.Cluster.Tests.Stampedes;
+
+/// <summary>A context that nobody has stored is asked for by three client processes at once: it is prefilled once.</summary>
+public sealed class StampedeTests(AzuriteServer azurite, RedisServer redis) : IClassFixture<AzuriteServer>, IClassFixture<RedisServer>
+{
+    private const int Tokens = 1900;
+    private const int CallsEach = 34;
+    private static readonly TimeSpan MostTime = TimeSpan.FromSeconds(50);
+
+    [Fact, Trait("Category", "Crash"), Trait("Invariant", "8")]
+    public async Task ThreeProcesses_CreateAndAskOneContext_FirstIsKilled_PrefilledOnce()
+    {
+        var cancellationToken = TestContext.Current.CancellationToken;
+        var (store, cluster) = (azurite.ConnectionString + $"Prefix=once{Guid.NewGuid():N}", $"redis://{redis.Address}/once");
+        var silos = await StartAsync(store, cluster, cancellationToken);
+        await using var first = silos[0];
+        await using var second = silos[1];
+        await using var third = silos[2];
+        await using var connection = await SiloProcess.ConnectAsync(cluster, cancellationToken, TimeSpan.FromSeconds(2));
+
+        await using var killed = StampedeClient.Start(cluster, 1, Tokens, CallsEach);
+        await WaitUntilKnownAsync(connection.Client, "stampede-1", killed, cancellationToken);
+        killed.Kill();
+        await using var one = StampedeClient.Start(cluster, 1, Tokens, CallsEach);
+        await using var other = StampedeClient.Start(cluster, 1, Tokens, CallsEach);
+        await SucceedAsync(one, cancellationToken);
+        await SucceedAsync(other, cancellationToken);
+
+        Assert.Equal(Tokens, await PrefilledAsync(connection.Client, cancellationToken));
+        Assert.Equal((Tokens, "stored"), await StandAsync(connection.Client, "stampede-1", cancellationToken));
+    }
+
+    [Fact, Trait("Category", "Crash"), Trait("Invariant", "8")]
+    public async Task TwoProcesses_CreateAndAskOneContext_ItsSiloIsKilled_PrefilledAtMostTwice()
+    {
+        var cancellationToken = TestContext.Current.CancellationToken;
+        var (store, cluster) = (azurite.ConnectionString + $"Prefix=twice{Guid.NewGuid():N}", $"redis://{redis.Address}/twice");
+        var silos = await StartAsync(store, cluster, cancellationToken);
+        await using var first = silos[0];
+        await using var second = silos[1];
+        await using var third = silos[2];
+        await using var connection = await SiloProcess.ConnectAsync(cluster, cancellationToken, TimeSpan.FromSeconds(2));
+        await using var one = StampedeClient.Start(cluster, 2, Tokens, CallsEach);
+        await using var other = StampedeClient.Start(cluster, 2, Tokens, CallsEach);
+        await WaitUntilKnownAsync(connection.Client, "stampede-2", one, cancellationToken);
+
+        var owner = (await connection.Client.Cluster.ListSilosAsync(cancellationToken)).MaxBy(static silo => silo.Contexts)!;
+        await silos[owner.Silo[^1] - '0'].KillAsync(cancellationToken);
+        await SucceedAsync(one, cancellationToken);
+        await SucceedAsync(other, cancellationToken);
+
+        // What the dead silo had computed is its first time; among the others it may be computed once more.
+        Assert.InRange(await PrefilledAsync(connection.Client, cancellationToken), 0, Tokens);
+        Assert.Equal((Tokens, "stored"), await StandAsync(connection.Client, "stampede-2", cancellationToken));
+    }
+
+    [Fact, Trait("Invariant", "8")]
+    public async Task OneSilo_ThirtyNewContextsOfOnePrefix_ThePrefixIsPrefilledOnce()
+    {
+        const int Prefix = 1280, Rest = 40, Contexts = 30;
+        var cancellationToken = TestContext.Current.CancellationToken;
+        var (store, cluster) = (azurite.ConnectionString + $"Prefix=thirty{Guid.NewGuid():N}", $"redis://{redis.Address}/thirty");
+        await using var silo = await SiloProcess.StartAsync(store, cluster, cancellationToken);
+        await using var connection = await SiloProcess.ConnectAsync(cluster, cancellationToken);
+        var prefix = StampedeClient.Ids(3, Prefix);
+
+        var created = await Task.WhenAll(Enumerable.Range(0, Contexts).Select(async number => (await connection.Client.Context("ledger-4m", $"thirty-{number}").CreateAsync(
+            new CreateContextRequest { Input = TokenInput.OfTokens([.. prefix, .. StampedeClient.Ids(100 + number, Rest)]) }, cancellationToken).LastAsync(cancellationToken)).Result!));
+
+        Assert.Equal(Prefix + (Contexts * Rest), await PrefilledAsync(connection.Client, cancellationToken));
+        Assert.Equal(Prefix + (Contexts * Rest), created.Sum(static context => context.PrefilledTokens));
+    }
+
+    private static Task<SiloProcess[]> StartAsync(string store, string cluster, CancellationToken cancellationToken) => Task.WhenAll(
+        Enumerable.Range(0, 3).Select(number => SiloProcess.StartAsync(
+            store, cluster, cancellationToken, settings: new Dictionary<string, string?>(SiloProcess.CrashSettings) { ["Granary__Silo__Name"] = $"silo-{number}" })));
+
+    private static async Task<long> PrefilledAsync(IGranaryClient client, CancellationToken cancellationToken) =>
+        (await client.Cluster.ListSilosAsync(cancellationToken)).Where(static silo => silo.State == Granary.Silos.SiloStates.Serving).Sum(static silo => silo.PrefilledTokens);
+
+    private static async Task<(int Tokens, string State)> StandAsync(IGranaryClient client, string name, CancellationToken cancellationToken)
+    {
+        var context = await client.Context("ledger-4m", name).GetAsync(cancellationToken);
+        return (context.Tokens, context.State);
+    }
+
+    private static async Task WaitUntilKnownAsync(IGranaryClient client, string name, ChildProcess asker, CancellationToken cancellationToken)
+    {
+        for (var began = TimeProvider.System.GetTimestamp(); ;)
+        {
+            try
+            {
+                await client.Context("ledger-4m", name).GetAsync(cancellationToken);
+                return;
+            }
+            catch (Errors.GranaryException e) when (e.Code == Errors.ErrorCodes.ContextNotFound)
+            {
+                Assert.True(TimeProvider.System.GetElapsedTime(began) < MostTime && !asker.HasExited, $"Nobody has created '{name}'.{asker.Tail()}");
+                await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, cancellationToken);
+            }
+        }
+    }
+
+    private static async Task SucceedAsync(ChildProcess client, CancellationToken cancellationToken)
+    {
+        var exitCode = await client.WaitForExitAsync(MostTime, cancellationToken);
+        Assert.True(exitCode == 0, $"A client ended with {exitCode}.{client.Tail()}");
+    }
+}
