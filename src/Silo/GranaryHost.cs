@@ -38,7 +38,8 @@ public static class GranaryHost
 
         var endpoints = host.Services.GetRequiredService<IOptions<Orleans.Configuration.EndpointOptions>>().Value;
         var name = host.Services.GetRequiredService<ILocalSiloDetails>().Name;
-        ready($"Silo {name} serves {string.Join(", ", options.Models.Keys.Order(StringComparer.Ordinal))} at {endpoints.AdvertisedIPAddress}:{endpoints.GatewayPort}, store {store.Description}");
+        var models = options.Models.Count == 0 ? "no model" : string.Join(", ", options.Models.Keys.Order(StringComparer.Ordinal));
+        ready($"Silo {name} ({options.Role.ToString().ToLowerInvariant()}) serves {models} at {endpoints.AdvertisedIPAddress}:{endpoints.GatewayPort}, store {store.Description}");
         await host.WaitForShutdownAsync(cancellationToken);
     }
 }
