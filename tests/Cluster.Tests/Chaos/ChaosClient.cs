@@ -13,6 +13,9 @@ internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int
     private const int Contexts = 60;
     private const int MostTokens = 1700; // the window is 2048
     private const int Vocabulary = 2000;
+
+    // Clients that think: what they wait for is the cluster, and not each other's work on two cores.
+    private static readonly TimeSpan Thinking = TimeSpan.FromMilliseconds(150);
     private static int _additions;
     private readonly Random _random = new(seed);
 
@@ -32,6 +35,7 @@ internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int
     {
         while (!stopping.IsCancellationRequested)
         {
+            await Task.Delay(Thinking * _random.NextDouble() * 2, TimeProvider.System, cancellationToken);
             var living = ledger.Living;
             var context = living[_random.Next(living.Count)];
             var canGrow = context.Tokens < MostTokens;

@@ -7,6 +7,7 @@ namespace Granary.Cluster.Tests.Processes;
 /// <summary>A <c>granary serve</c> of its own, set by its environment as a deployment sets it.</summary>
 internal sealed class SiloProcess : IAsyncDisposable
 {
+    private const int StartNiceness = 10;
     private static readonly TimeSpan MostStart = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan MostStop = TimeSpan.FromSeconds(20);
     private readonly ChildProcess _process;
@@ -52,7 +53,10 @@ internal sealed class SiloProcess : IAsyncDisposable
         var process = GranaryProcess.Start(["serve", "--json"], environment);
         try
         {
+            // In a cluster a silo starts on a machine of its own: here it would take the cores from those that answer.
+            process.SetNiceness(StartNiceness);
             await process.WaitForLineAsync(static line => line.StartsWith("{\"event\":\"ready\"", StringComparison.Ordinal), MostStart, cancellationToken);
+            process.SetNiceness(0);
             return new SiloProcess(process);
         }
         catch

@@ -155,6 +155,15 @@ public sealed class ChildProcess : IAsyncDisposable
         return last.Count == 0 ? " It wrote nothing." : $" Its last lines:\n  {string.Join("\n  ", last)}";
     }
 
+    /// <summary>Sets the priority of all its threads.</summary>
+    /// <param name="niceness">0 is usual, 19 yields to all others.</param>
+    public void SetNiceness(int niceness)
+    {
+        var threads = Directory.EnumerateDirectories(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"/proc/{Id}/task")).Select(static path => Path.GetFileName(path));
+        using var renice = Process.Start(new ProcessStartInfo("renice", ["-n", niceness.ToString(System.Globalization.CultureInfo.InvariantCulture), "-p", .. threads]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        renice.WaitForExit(); // a thread that has ended meanwhile, or a user who may not, changes nothing that is tested
+    }
+
     private void Signal(string name)
     {
         using var kill = Process.Start("kill", [$"-{name}", Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
