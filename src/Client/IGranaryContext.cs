@@ -43,7 +43,13 @@ public interface IGranaryContext
     /// <returns>One result for each, in their order: one natural log-probability a token.</returns>
     Task<IReadOnlyList<ScoreResult>> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken = default);
 
-    /// <summary>Frees the context's device memory as soon as nobody reads it. Nothing stored is touched.</summary>
+    /// <summary>Changes expiry, pin or labels. The version stays what it is.</summary>
+    /// <param name="request">What is changed.</param>
+    /// <param name="cancellationToken">Stops waiting.</param>
+    /// <returns>The context as it is then.</returns>
+    Task<ContextDescription> UpdateAsync(UpdateContextRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>Frees the context's device memory as soon as nobody reads it. Nothing stored is touched. A pinned context is refused (<c>InvalidArgument</c>): unpin it first.</summary>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>Whether it was resident.</returns>
     Task<bool> EvictAsync(CancellationToken cancellationToken = default);

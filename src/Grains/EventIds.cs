@@ -6,6 +6,7 @@ internal static class EventIds
     public const int ContextFenced = 3000;
     public const int ContextServedUnchecked = 3001;
     public const int CreateFailed = 3002;
+    public const int RefreshFailed = 3003;
     public const int ChunkRefused = 3010;
     public const int ChunkRepairFailed = 3011;
     public const int LeasesReclaimed = 3020;

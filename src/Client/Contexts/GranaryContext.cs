@@ -58,6 +58,13 @@ internal sealed class GranaryContext(IGrainFactory grains, GrainCalls calls, Con
     }
 
     /// <inheritdoc/>
+    public Task<ContextDescription> UpdateAsync(UpdateContextRequest request, CancellationToken cancellationToken)
+    {
+        var sent = request with { OperationId = request.OperationId ?? NewOperationId() };
+        return calls.CallAsync(() => _grain.UpdateAsync(sent), cancellationToken);
+    }
+
+    /// <inheritdoc/>
     public Task<bool> EvictAsync(CancellationToken cancellationToken) => calls.CallAsync(_grain.EvictAsync, cancellationToken);
 
     /// <inheritdoc/>

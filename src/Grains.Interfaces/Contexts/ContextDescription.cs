@@ -59,4 +59,12 @@ public sealed record ContextDescription
     /// <summary>Gets how long ago the version was checked, where the store did not answer; otherwise <see langword="null"/>, and less than a second.</summary>
     [Id(13)]
     public double? VersionAgeSeconds { get; init; }
+
+    /// <summary>Gets until when it is pinned; <see langword="null"/> where it is not, and the last instant that there is for a pin without end.</summary>
+    [Id(14)]
+    public DateTimeOffset? PinnedUntil { get; init; }
+
+    /// <summary>Gets the time to live that a hit starts anew; <see langword="null"/> where hits leave the expiry alone.</summary>
+    [Id(15)]
+    public TimeSpan? TimeToLive { get; init; }
 }

@@ -35,4 +35,9 @@ public sealed record CreateContextRequest
     /// <value>1 to 128 characters. Default: <see langword="null"/>, the SDK draws one.</value>
     [Id(6)]
     public string? OperationId { get; init; }
+
+    /// <summary>Gets whether a hit starts <see cref="TimeToLive"/> anew.</summary>
+    /// <value>Default: <see langword="false"/>.</value>
+    [Id(7)]
+    public bool RefreshOnHit { get; init; }
 }

@@ -30,4 +30,9 @@ public sealed record ForkRequest
     /// <value>1 to 128 characters. Default: <see langword="null"/>, the SDK draws one.</value>
     [Id(5)]
     public string? OperationId { get; init; }
+
+    /// <summary>Gets whether a hit starts <see cref="TimeToLive"/> anew.</summary>
+    /// <value>Default: <see langword="false"/>.</value>
+    [Id(6)]
+    public bool RefreshOnHit { get; init; }
 }

@@ -55,7 +55,13 @@ public interface IContextGrain : IGrainWithStringKey
     [Alias("Generate")]
     IAsyncEnumerable<AnswerPart> GenerateAsync(GenerateRequest request, CancellationToken cancellationToken = default);
 
-    /// <summary>Frees the context's device memory as soon as nobody reads it. Nothing stored is touched.</summary>
+    /// <summary>Changes expiry, pin or labels. The version stays: asks and leases are not disturbed.</summary>
+    /// <param name="request">What is changed.</param>
+    /// <returns>The context as it is now.</returns>
+    [Alias("Update")]
+    Task<ContextDescription> UpdateAsync(UpdateContextRequest request);
+
+    /// <summary>Frees the context's device memory as soon as nobody reads it. Nothing stored is touched. A pinned context is refused.</summary>
     /// <returns>Whether it was resident.</returns>
     [Alias("Evict")]
     Task<bool> EvictAsync();

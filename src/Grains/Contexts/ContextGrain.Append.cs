@@ -109,16 +109,21 @@ internal sealed partial class ContextGrain
             // Invariant 2: every chunk first, then the manifest.
             var writes = await Task.WhenAll(outcome.Writes).WaitAsync(stopping);
             transition.OutliveCallers();
-            var next = current.Manifest with
+            var operation = new ManifestOperation(growth.OperationId, current.Manifest.Version + 1, current.Manifest.TokenIds.Length, growth.Added.Length);
+            var now = time.GetUtcNow();
+
+            // Labels, expiry and pin are those of the manifest that it is committed on; an addition is a hit.
+            ContextManifest Grown(ContextManifest manifest) => manifest with
             {
-                Version = current.Manifest.Version + 1,
+                Version = operation.Version,
                 State = ManifestStates.Stored,
                 TokenIds = ids,
                 Chunks = new Dictionary<string, ManifestChunk[]> { [Model.Numerics] = ManifestChunks(chain, writes) }, // other numerics have the old ids only
-                Updated = time.GetUtcNow(),
-                Operations = [.. current.Manifest.Operations, new ManifestOperation(growth.OperationId, current.Manifest.Version + 1, current.Manifest.TokenIds.Length, growth.Added.Length)],
+                Updated = now,
+                Expires = Lifetimes.FindRefreshed(manifest, now) ?? manifest.Expires,
+                Operations = [.. manifest.Operations, operation],
             };
-            var stored = await CommitVersionAsync(next, current, stopping);
+            var stored = await CommitVersionAsync(Grown, current, operation, stopping);
             Adopt(lease, chain, stored.Manifest);
             var created = new ContextCreated(
                 ManifestDescription.Of(stored.Manifest, lease.IsResident),
@@ -129,7 +134,7 @@ internal sealed partial class ContextGrain
                 outcome.PrefillTime.TotalSeconds,
                 Model.Numerics,
                 Model.IsExact,
-                next.Version);
+                operation.Version);
             transition.Report(new ContextProgress(ContextStage.Stored, ids.Length, ids.Length, created));
             return created;
         }
@@ -140,21 +145,24 @@ internal sealed partial class ContextGrain
         }
     }
 
-    private async Task<StoredManifest> CommitVersionAsync(ContextManifest next, StoredManifest current, CancellationToken stopping)
+    private async Task<StoredManifest> CommitVersionAsync(
+        Func<ContextManifest, ContextManifest> grow, StoredManifest current, ManifestOperation operation, CancellationToken stopping)
     {
-        var previous = current;
+        using var turn = await _commitTurn.TakeAsync(stopping);
+        var previous = IsCurrent(current.Manifest) && _stored is { } newest ? newest : current; // what else was changed of that version meanwhile is kept
         for (var attempt = 1; ; attempt++)
         {
+            var next = grow(previous.Manifest);
             try
             {
                 return await CommitAsync(next, previous, stopping);
             }
             catch (ObjectConflictException)
             {
-                // Another process was quicker, or the context was deleted; or a process has only named more chunks, of the version that grows or, where
-                // the answer to this commit was lost, of the one that it made: then its operation is there.
+                // Another process was quicker, or the context was deleted; or a process has only named more chunks, or changed labels, expiry or pin, of the
+                // version that grows or, where the answer to this commit was lost, of the one that it made: then its operation is there.
                 previous = await RequireAsync(stopping);
-                if (previous.Manifest.Incarnation == next.Incarnation && previous.Manifest.Operations.Contains(next.Operations[^1]))
+                if (previous.Manifest.Incarnation == next.Incarnation && previous.Manifest.Operations.Contains(operation))
                 {
                     return previous with { Manifest = previous.Manifest.Version == next.Version ? previous.Manifest : next };
                 }

@@ -30,6 +30,7 @@ internal sealed partial class ContextGrain
         var prompt = await ReadAsync("prompt", request.Prompt);
         var (turn, newTokens, admitted) = await AdmitAsync(request, prompt, cancellationToken);
         using var grant = admitted;
+        NoteHit();
         var (manifest, uncheckedFor) = (turn.Context, _uncheckedFor);
         var answering = new Answering(Model, Worker, registry, time)
         {
@@ -182,6 +183,7 @@ internal sealed partial class ContextGrain
         var lastPageTokens = manifest.TokenIds.Length - ((manifest.TokenIds.Length - 1) / layout.PageSize * layout.PageSize); // computed once more, beside the page
         using var grant = await GrantAsync(
             manifest, layout.BytesOf(lastPageTokens + continuations.Sum(static ids => (long)ids.Length)), PlanChoice.Auto, batch: false, cancellationToken);
+        NoteHit();
         var tails = new List<KvTail>(continuations.Count);
         double[][] scores;
         try

@@ -26,6 +26,7 @@ internal sealed partial class ContextGrain
             Ids = ids,
             Truncated = truncated,
             TimeToLive = request.TimeToLive,
+            RefreshOnHit = request.RefreshOnHit,
             Labels = request.Labels,
             Batch = request.Batch,
             OperationId = OperationIds.Check(request.OperationId),
@@ -40,10 +41,8 @@ internal sealed partial class ContextGrain
     private async IAsyncEnumerable<ContextProgress> CreateOrJoinAsync(Creation creation, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         TokenLimits.CheckBudget(Key, creation.Ids.Length, Model, registry.Budget);
-        if (creation.TimeToLive <= TimeSpan.Zero)
-        {
-            throw new GranaryException(ErrorCodes.InvalidArgument, $"The time to live is {creation.TimeToLive}.", "Give a positive duration.");
-        }
+        Lifetimes.CheckNew(creation.TimeToLive, creation.RefreshOnHit);
+        ContextLabels.Check(creation.Labels);
 
         // An acknowledgement is not given on what was read a second ago.
         var existing = await LoadAsync(cancellationToken, fresh: true);
@@ -63,6 +62,7 @@ internal sealed partial class ContextGrain
 
                 if (existing.Manifest.State == ManifestStates.Stored && (made is not null || existing.Manifest.Chunks.ContainsKey(Model.Numerics)))
                 {
+                    NoteHit();
                     var found = Existing(existing.Manifest, made?.Version ?? existing.Manifest.Version);
                     yield return new ContextProgress(ContextStage.Stored, found.Context.Tokens, found.Context.Tokens, found);
                     yield break;
@@ -186,7 +186,8 @@ internal sealed partial class ContextGrain
             TokenizerDigest = creation.Parent is { } parent ? parent.TokenizerDigest : Model.Spec.TokenizerDigest,
             Created = now,
             Updated = now,
-            Expires = creation.TimeToLive is { } life ? now + life : null,
+            Expires = creation.TimeToLive is { } life ? Lifetimes.After(now, life) : null,
+            TimeToLive = creation.RefreshOnHit ? creation.TimeToLive : null,
             Labels = creation.Labels,
             TruncatedTokens = creation.Truncated,
             Parent = creation.Parent?.Name,
@@ -214,6 +215,12 @@ internal sealed partial class ContextGrain
     // Another process may create the same context on the same store: what it committed is merged with, never overwritten.
     private async Task<StoredManifest> CommitStoredAsync(StoredManifest previous, int[] ids, ManifestChunk[] own, CancellationToken stopping)
     {
+        using var turn = await _commitTurn.TakeAsync(stopping);
+        if (IsCurrent(previous.Manifest) && _stored is { } newest)
+        {
+            previous = newest; // with the labels that it was given meanwhile
+        }
+
         for (var attempt = 1; ; attempt++)
         {
             try

@@ -37,6 +37,7 @@ internal sealed partial class ContextGrain
             Ids = parent.TokenIds,
             Truncated = parent.TruncatedTokens,
             TimeToLive = request.TimeToLive,
+            RefreshOnHit = request.RefreshOnHit,
             Labels = request.Labels,
             Batch = request.Batch,
             OperationId = operationId,

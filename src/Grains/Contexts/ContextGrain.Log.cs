@@ -16,6 +16,9 @@ internal sealed partial class ContextGrain
         [LoggerMessage(EventIds.CreateFailed, LogLevel.Information, "Creating {Context} failed: {Reason}. Its callers have been told")]
         public static partial void CreateFailed(ILogger logger, ContextId context, string reason);
 
+        [LoggerMessage(EventIds.RefreshFailed, LogLevel.Warning, "The expiry of {Context} could not be moved on: {Reason}. The next hit tries again")]
+        public static partial void RefreshFailed(ILogger logger, ContextId context, string reason);
+
         [LoggerMessage(EventIds.ChunkRepairFailed, LogLevel.Warning, "A recomputed page of {Context} could not be written back: {Reason}. The next restore computes it again")]
         public static partial void RepairFailed(ILogger logger, ContextId context, string reason);
     }

@@ -173,6 +173,7 @@ internal sealed partial class ContextGrain
         await _growth.WaitAsync(stopping); // growth commits on what it has read
         try
         {
+            using var turn = await _commitTurn.TakeAsync(stopping);
             if (IsCurrent(manifest) && _create is not { IsRunning: true } && _stored is { } stored)
             {
                 await CommitAsync(WithChunks(stored.Manifest, own), stored, stopping);
@@ -249,6 +250,7 @@ internal sealed partial class ContextGrain
 
         _lease?.Close();
         (_lease, _chain) = (lease, chain);
+        KeepWhilePinned();
         resident.Note(Key, lease);
     }
 }

@@ -73,7 +73,12 @@ internal sealed partial class ContextGrain(
     /// <inheritdoc/>
     public async Task<bool> EvictAsync()
     {
-        await ErrorEdge.GuardAsync(RequireAsync(CancellationToken.None));
+        var stored = await ErrorEdge.GuardAsync(RequireAsync(CancellationToken.None));
+        if (stored.Manifest.PinnedUntil is { } until && until > time.GetUtcNow())
+        {
+            throw new GranaryException(ErrorCodes.InvalidArgument, $"'{Key}' is pinned{(until == DateTimeOffset.MaxValue ? "" : $" until {until:u}")}.", "Unpin it first: granary context unpin.");
+        }
+
         var was = _lease is { IsResident: true };
         if (was)
         {
@@ -95,6 +100,7 @@ internal sealed partial class ContextGrain(
 
     private async Task<bool> DeleteOnceAsync(string operationId)
     {
+        using var turn = await _commitTurn.TakeAsync(_stopping.Token);
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -155,8 +161,12 @@ internal sealed partial class ContextGrain(
         }
 
         (_stored, _checked) = (found, asked);
+        KeepWhilePinned();
         _uncheckedFor = IsChecked ? null : _uncheckedFor; // what a slow check found is old already
     }
+
+    // What is known of the pin goes to the registry, which reclaims without a grain turn.
+    private void KeepWhilePinned() => _lease?.Keep(_stored is { } stored ? Lifetimes.KeptUntil(stored.Manifest) : null);
 
     private async Task<StoredManifest> CommitAsync(ContextManifest next, StoredManifest? previous, CancellationToken cancellationToken)
     {

@@ -14,6 +14,9 @@ internal sealed record Creation
     /// <summary>Gets how long the context lives; <see langword="null"/> until it is deleted.</summary>
     public TimeSpan? TimeToLive { get; init; }
 
+    /// <summary>Gets whether a hit starts that time anew.</summary>
+    public bool RefreshOnHit { get; init; }
+
     /// <summary>Gets the labels.</summary>
     public required IReadOnlyDictionary<string, string> Labels { get; init; }
 

@@ -28,6 +28,8 @@ internal static class ManifestDescription
             Labels = new Dictionary<string, string>(manifest.Labels),
             Parent = manifest.Parent,
             TruncatedTokens = manifest.TruncatedTokens,
+            PinnedUntil = manifest.PinnedUntil,
+            TimeToLive = manifest.TimeToLive,
         };
     }
 }

@@ -12,6 +12,8 @@ internal sealed class ContextLease
     private int _readers;
     private bool _open = true;
     private bool _complete;
+    private DateTimeOffset? _pinnedUntil;
+    private bool _isKept;
 
     internal ContextLease(KvRegistry registry) => _registry = registry;
 
@@ -71,10 +73,36 @@ internal sealed class ContextLease
         }
     }
 
+    /// <summary>Has the registry keep the pages, which it would reclaim otherwise, while the context is pinned.</summary>
+    /// <param name="until">Until when; <see langword="null"/> where it is not pinned.</param>
+    /// <remarks>Where other pinned contexts leave no room for it, they are not kept for now; each reader tries again.</remarks>
+    public void Keep(DateTimeOffset? until)
+    {
+        bool mayReclaim;
+        lock (_gate)
+        {
+            if (!_open || (_pinnedUntil == until && (until is null || _isKept)))
+            {
+                return;
+            }
+
+            var was = _isKept;
+            _pinnedUntil = until;
+            _isKept = _registry.TryKeep(this, _pages.Sum(static page => page.Bytes), until);
+            mayReclaim = was && !_isKept;
+        }
+
+        if (mayReclaim)
+        {
+            _registry.Budget.NoteReclaimable();
+        }
+    }
+
     /// <summary>Takes a read reference, which keeps all pages in memory until it is disposed.</summary>
     /// <returns>The reader; <see langword="null"/> where the lease was reclaimed, closed or is not complete.</returns>
     public LeaseReader? TryRead()
     {
+        DateTimeOffset? pinnedUntil;
         lock (_gate)
         {
             if (!_open || !_complete)
@@ -83,9 +111,11 @@ internal sealed class ContextLease
             }
 
             _readers++;
+            pinnedUntil = _pinnedUntil;
         }
 
         _registry.Touch(this);
+        Keep(pinnedUntil);
         return new LeaseReader(this, _pages);
     }
 

@@ -14,15 +14,18 @@ internal sealed partial class KvRegistry
     private readonly Guid _process = Guid.NewGuid();
     private readonly Lock _gate = new();
     private readonly HashSet<ContextLease> _leases = [];
+    private readonly Dictionary<ContextLease, (long Bytes, DateTimeOffset Until)> _kept = [];
     private readonly ConcurrentDictionary<long, DeviceWork> _work = [];
+    private readonly TimeProvider _time;
     private readonly ILogger<KvRegistry> _logger;
+    private readonly double _pinnedShare;
     private long _uses;
     private long _numbers;
 
-    public KvRegistry(IOptions<ResidencyOptions> options, ILogger<KvRegistry> logger)
+    public KvRegistry(IOptions<ResidencyOptions> options, TimeProvider time, ILogger<KvRegistry> logger)
     {
-        _logger = logger;
-        Budget = new KvBudget(options.Value.GetBudgetBytes(), Reclaim);
+        (_time, _logger, _pinnedShare) = (time, logger, options.Value.PinnedShare);
+        Budget = new KvBudget(options.Value.GetBudgetBytes(), Reclaim) { Kept = SumKept };
     }
 
     /// <summary>Gets the bytes that may be and are held.</summary>
@@ -49,6 +52,23 @@ internal sealed partial class KvRegistry
         _ = owner.Deactivated.ContinueWith(
             static (_, state) => ((ContextLease)state!).Close(), lease, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         return lease;
+    }
+
+    /// <summary>Refuses a pin that could keep nothing here: pinned contexts may have a share of the budget only.</summary>
+    /// <param name="context">The context, for the message.</param>
+    /// <param name="lease">Its lease, where it has one.</param>
+    /// <param name="bytes">Its pages' bytes.</param>
+    /// <exception cref="GranaryException"><see cref="ErrorCodes.KvBudgetExceeded"/>: the share would be exceeded.</exception>
+    public void RequireKeepable(string context, ContextLease? lease, long bytes)
+    {
+        var (most, others) = (MostKept, SumKept(except: lease));
+        if (bytes > most - others)
+        {
+            throw new GranaryException(
+                ErrorCodes.KvBudgetExceeded,
+                $"'{context}' has {bytes} bytes of KV; pinned contexts may keep {most} bytes here, and others keep {others}.",
+                "Unpin a context, or raise Granary:Residency:PinnedShare or Granary:Residency:BudgetBytes.");
+        }
     }
 
     /// <summary>Enters work that a worker will start.</summary>
@@ -82,6 +102,43 @@ internal sealed partial class KvRegistry
         lock (_gate)
         {
             _leases.Remove(lease);
+            _kept.Remove(lease);
+        }
+    }
+
+    // Not where the share of pinned contexts would be exceeded, nor where somebody waits for more than would be left: he would wait for ever (invariant 10).
+    // Entered first, so that who is queued meanwhile sees it.
+    internal bool TryKeep(ContextLease lease, long bytes, DateTimeOffset? until)
+    {
+        lock (_gate)
+        {
+            _kept.Remove(lease);
+            if (until is not { } end || end <= _time.GetUtcNow() || bytes > MostKept - SumKept(except: lease))
+            {
+                return false;
+            }
+
+            _kept[lease] = (bytes, end);
+            if (Budget.FitsAllWaiters(SumKept(except: null)))
+            {
+                return true;
+            }
+
+            _kept.Remove(lease);
+            return false;
+        }
+    }
+
+    private long MostKept => (long)(Budget.TotalBytes * _pinnedShare);
+
+    private long SumKept() => SumKept(except: null);
+
+    private long SumKept(ContextLease? except)
+    {
+        lock (_gate)
+        {
+            var now = _time.GetUtcNow();
+            return _kept.Sum(entry => entry.Key != except && entry.Value.Until > now ? entry.Value.Bytes : 0);
         }
     }
 
@@ -91,7 +148,8 @@ internal sealed partial class KvRegistry
         ContextLease[] candidates;
         lock (_gate)
         {
-            candidates = [.. _leases.OrderBy(static lease => lease.LastUse)];
+            var now = _time.GetUtcNow();
+            candidates = [.. _leases.Where(lease => !(_kept.TryGetValue(lease, out var kept) && kept.Until > now)).OrderBy(static lease => lease.LastUse)];
         }
 
         var (freed, count) = (0L, 0);

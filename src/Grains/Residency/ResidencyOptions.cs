@@ -11,6 +11,10 @@ public sealed class ResidencyOptions
     /// <value>Default: 4.</value>
     public int ConcurrentWrites { get; set; } = 4;
 
+    /// <summary>Gets or sets the share of <see cref="BudgetBytes"/> that pinned contexts may keep from being reclaimed, so that pins cannot starve everything else.</summary>
+    /// <value>0 (no context can be pinned) to less than 1. Default: 0.5.</value>
+    public double PinnedShare { get; set; } = 0.5;
+
     /// <summary>Gets the budget that holds here.</summary>
     /// <returns>Bytes.</returns>
     public long GetBudgetBytes() => BudgetBytes ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;

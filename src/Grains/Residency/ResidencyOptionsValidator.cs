@@ -14,6 +14,11 @@ internal sealed class ResidencyOptionsValidator : IValidateOptions<ResidencyOpti
             faults.AddError($"is {options.BudgetBytes}. Give bytes > 0, or leave it out for half of the memory.", "Granary:Residency:BudgetBytes");
         }
 
+        if (options.PinnedShare is not (>= 0 and < 1))
+        {
+            faults.AddError($"is {options.PinnedShare}. Give 0 to less than 1.", "Granary:Residency:PinnedShare");
+        }
+
         if (options.ConcurrentWrites is < 1 or > 64)
         {
             faults.AddError($"is {options.ConcurrentWrites}. Give 1 to 64.", "Granary:Residency:ConcurrentWrites");

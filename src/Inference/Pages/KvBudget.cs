@@ -23,6 +23,10 @@ public sealed class KvBudget(long totalBytes, Func<long, long>? reclaim = null)
     /// <value>Default: frees nothing.</value>
     public Func<long, long> Reclaim { get; set; } = reclaim ?? (_ => 0);
 
+    /// <summary>Gets who tells how many of the bytes that are held cannot be reclaimed, however long one waits. Called outside all locks.</summary>
+    /// <value>Default: none.</value>
+    public Func<long> Kept { get; init; } = static () => 0;
+
     /// <summary>Gets the bytes that are reserved or held now.</summary>
     public long UsedBytes
     {
@@ -40,7 +44,7 @@ public sealed class KvBudget(long totalBytes, Func<long, long>? reclaim = null)
     /// <param name="batch">Whether interactive requests go first.</param>
     /// <param name="cancellationToken">Gives the place in the queue back.</param>
     /// <returns>The bytes; the caller disposes them.</returns>
-    /// <exception cref="Errors.InferenceException"><c>KvBudgetExceeded</c>: more than the whole budget. Raise it.</exception>
+    /// <exception cref="Errors.InferenceException"><c>KvBudgetExceeded</c>: more than the whole budget, or than pinned contexts leave of it. Raise it, or unpin one.</exception>
     public async Task<KvReservation> AdmitAsync(long bytes, bool batch, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
@@ -56,6 +60,13 @@ public sealed class KvBudget(long totalBytes, Func<long, long>? reclaim = null)
         {
             waiter.Node = queue.AddLast(waiter);
             _events++;
+        }
+
+        // Queued first: who keeps bytes from now on sees this waiter.
+        if (Kept() is var kept && bytes > TotalBytes - kept && TryRemove(waiter, queue))
+        {
+            Grant();
+            throw PageErrors.BudgetExceeded(bytes, TotalBytes, kept);
         }
 
         using var registration = cancellationToken.UnsafeRegister(_ => Leave(waiter, queue, cancellationToken), null);
@@ -83,6 +94,17 @@ public sealed class KvBudget(long totalBytes, Func<long, long>? reclaim = null)
         return new KvReservation(this, bytes);
     }
 
+    /// <summary>Tells whether all who wait could be admitted one day if some bytes were never reclaimed.</summary>
+    /// <param name="keptBytes">Those bytes.</param>
+    /// <returns>Whether they could.</returns>
+    public bool FitsAllWaiters(long keptBytes)
+    {
+        lock (_lock)
+        {
+            return _interactive.Concat(_batch).All(waiter => waiter.Bytes <= TotalBytes - keptBytes);
+        }
+    }
+
     /// <summary>Looks whether the first waiter can be admitted now: told when memory that could not be reclaimed can be.</summary>
     public void NoteReclaimable()
     {
@@ -107,20 +129,27 @@ public sealed class KvBudget(long totalBytes, Func<long, long>? reclaim = null)
 
     private void Leave(Waiter waiter, LinkedList<Waiter> queue, CancellationToken cancellationToken)
     {
+        if (TryRemove(waiter, queue))
+        {
+            waiter.Admitted.TrySetCanceled(cancellationToken);
+            Grant();
+        }
+    }
+
+    private bool TryRemove(Waiter waiter, LinkedList<Waiter> queue)
+    {
         lock (_lock)
         {
             if (waiter.Node is null)
             {
-                return; // admitted first: the caller gets the bytes
+                return false; // admitted first: the caller gets the bytes
             }
 
             queue.Remove(waiter.Node);
             waiter.Node = null;
             _events++;
+            return true;
         }
-
-        waiter.Admitted.TrySetCanceled(cancellationToken);
-        Grant();
     }
 
     private void Grant()

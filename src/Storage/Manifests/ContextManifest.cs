@@ -73,6 +73,9 @@ public sealed record ContextManifest
     /// <summary>Gets when the context expires, UTC; <see langword="null"/> for never.</summary>
     public DateTimeOffset? Expires { get; init; }
 
+    /// <summary>Gets the time to live that a hit starts anew; <see langword="null"/> where hits leave <see cref="Expires"/> alone.</summary>
+    public TimeSpan? TimeToLive { get; init; }
+
     /// <summary>Gets the labels; written sorted by key.</summary>
     /// <value>Default: none.</value>
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();

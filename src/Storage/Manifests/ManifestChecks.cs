@@ -82,6 +82,11 @@ internal static class ManifestChecks
             yield return $"truncatedTokens is {manifest.TruncatedTokens}";
         }
 
+        if (manifest.TimeToLive <= TimeSpan.Zero || (manifest.TimeToLive is not null && manifest.Expires is null))
+        {
+            yield return $"timeToLive is {manifest.TimeToLive}, expires {(manifest.Expires is null ? "absent" : "there")}; it is above zero and beside expires, or absent";
+        }
+
         if (manifest.Chunks.Count > MaxNumerics || manifest.Labels.Count > MaxLabels || manifest.Operations.Count > ContextManifest.MaxOperations)
         {
             yield return $"it has {manifest.Chunks.Count} numerics ids, {manifest.Labels.Count} labels and {manifest.Operations.Count} operations; "

@@ -41,6 +41,8 @@ internal sealed record ManifestDocument
 
     public DateTimeOffset? Expires { get; init; }
 
+    public TimeSpan? TimeToLive { get; init; } // not in what earlier builds wrote
+
     public required IReadOnlyDictionary<string, string> Labels { get; init; }
 
     public DateTimeOffset? PinnedUntil { get; init; }
@@ -76,6 +78,7 @@ internal sealed record ManifestDocument
         Created = manifest.Created,
         Updated = manifest.Updated,
         Expires = manifest.Expires,
+        TimeToLive = manifest.TimeToLive,
         Labels = manifest.Labels,
         PinnedUntil = manifest.PinnedUntil,
         TruncatedTokens = manifest.TruncatedTokens,
@@ -103,6 +106,7 @@ internal sealed record ManifestDocument
         Created = Created,
         Updated = Updated,
         Expires = Expires,
+        TimeToLive = TimeToLive,
         Labels = Labels,
         PinnedUntil = PinnedUntil,
         TruncatedTokens = TruncatedTokens,

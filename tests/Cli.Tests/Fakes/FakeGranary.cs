@@ -40,6 +40,8 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
 
     public ForkRequest? Forked { get; private set; }
 
+    public UpdateContextRequest? Updated { get; private set; }
+
     public DatasetAskRequest? DatasetAsked { get; private set; }
 
     public (string Id, string Folder, string Dtype)? Loaded { get; private set; }
@@ -175,6 +177,12 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
 
         public Task<IReadOnlyList<ScoreResult>> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken) =>
             Task.FromResult<IReadOnlyList<ScoreResult>>([.. request.Continuations.Select(static input => new ScoreResult(input.TokenIds ?? [], [-0.5, -0.25], -0.75, "n1", true))]);
+
+        public Task<ContextDescription> UpdateAsync(UpdateContextRequest request, CancellationToken cancellationToken)
+        {
+            granary.Updated = request;
+            return Task.FromResult(Faq with { Labels = request.SetLabels, PinnedUntil = request.Pin?.Until, TimeToLive = request.Expiry is { RefreshOnHit: true, TimeToLive: var life } ? life : null });
+        }
 
         public Task<bool> EvictAsync(CancellationToken cancellationToken) => Task.FromResult(true);
 

@@ -2,6 +2,7 @@ using Granary.Grains.Residency;
 using Granary.Inference.Pages;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Grains.Tests.Residency;
 
@@ -11,7 +12,10 @@ public sealed class KvRegistryTests
     private const int PageBytes = 128;
     private static readonly KvLayout Layout = new(Layers: 1, KvHeads: 1, HeadDim: 4, KvDtype.Float32, PageSize: 4);
 
-    private readonly KvRegistry _registry = new(Options.Create(new ResidencyOptions { BudgetBytes = 8 * PageBytes }), NullLogger<KvRegistry>.Instance);
+    private readonly FakeTimeProvider _time = new();
+    private readonly KvRegistry _registry;
+
+    public KvRegistryTests() => _registry = new(Options.Create(new ResidencyOptions { BudgetBytes = 8 * PageBytes }), _time, NullLogger<KvRegistry>.Instance);
 
     private long Used => _registry.Budget.UsedBytes;
 

@@ -1,0 +1,19 @@
+namespace Granary.Grains.Contexts;
+
+/// <summary>Lets one at a time commit.</summary>
+internal sealed class CommitTurn : IDisposable
+{
+    private readonly SemaphoreSlim _free = new(1);
+
+    /// <summary>Waits for the turn.</summary>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <returns>The turn; dispose it after the commit.</returns>
+    public async Task<IDisposable> TakeAsync(CancellationToken cancellationToken)
+    {
+        await _free.WaitAsync(cancellationToken);
+        return this;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _free.Release();
+}
