@@ -13,6 +13,7 @@ namespace Granary.Client;
 /// <summary>The client over Orleans: an external client's grain factory, or the embedded silo's own.</summary>
 internal sealed class GranaryClient(IGrainFactory grains, TimeProvider time, TimeSpan retryFor) : IGranaryClient
 {
+    private const int ContextsPerPage = 500; // some hundred bytes each: a message far below the limit
     private readonly GrainCalls _calls = new(time, retryFor);
 
     /// <inheritdoc/>
@@ -22,9 +23,15 @@ internal sealed class GranaryClient(IGrainFactory grains, TimeProvider time, Tim
     /// <inheritdoc/>
     public IAsyncEnumerable<ContextDescription> ListContextsAsync(string? model, string? tenant, CancellationToken cancellationToken)
     {
+        var request = new ContextListRequest { Model = model is null ? null : Names.CheckModel(model), Limit = ContextsPerPage };
+        return ContextPages.ReadAllAsync((after, token) => ListContextsPageAsync(request with { After = after }, tenant, token), cancellationToken);
+    }
+
+    /// <inheritdoc/>
+    public async Task<ContextPage> ListContextsPageAsync(ContextListRequest request, string? tenant, CancellationToken cancellationToken)
+    {
         var catalog = grains.Find<ICatalogGrain>(TenantOf(tenant));
-        var onlyModel = model is null ? null : Names.CheckModel(model);
-        return GrainCalls.StreamAsync(token => catalog.ListContextsAsync(onlyModel, token), cancellationToken);
+        return await _calls.CallAsync(() => catalog.ListContextsPageAsync(request, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
     /// <inheritdoc/>

@@ -25,6 +25,13 @@ public interface IGranaryClient
     /// <returns>One element a context.</returns>
     IAsyncEnumerable<ContextDescription> ListContextsAsync(string? model = null, string? tenant = null, CancellationToken cancellationToken = default);
 
+    /// <summary>Lists some stored contexts, ordered by model and name.</summary>
+    /// <param name="request">Which, how many, and from where.</param>
+    /// <param name="tenant">The tenant; <see langword="null"/> for <c>default</c>.</param>
+    /// <param name="cancellationToken">Cancels the call.</param>
+    /// <returns>A page, and where the next one starts.</returns>
+    Task<ContextPage> ListContextsPageAsync(ContextListRequest request, string? tenant = null, CancellationToken cancellationToken = default);
+
     /// <summary>Answers a prompt over a context that is not stored.</summary>
     /// <param name="model">The model id.</param>
     /// <param name="request">Context and prompt.</param>

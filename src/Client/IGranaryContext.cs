@@ -49,6 +49,17 @@ public interface IGranaryContext
     /// <returns>The context as it is then.</returns>
     Task<ContextDescription> UpdateAsync(UpdateContextRequest request, CancellationToken cancellationToken = default);
 
+    /// <summary>Makes the context resident, and answers nothing.</summary>
+    /// <param name="request">How.</param>
+    /// <param name="cancellationToken">Leaves; what others wait for goes on.</param>
+    /// <returns>Progress; the last element has the result.</returns>
+    IAsyncEnumerable<WarmProgress> WarmAsync(WarmRequest request, CancellationToken cancellationToken = default);
+
+    /// <summary>Compares what is stored, whatever is resident, with a fresh prefill of the token ids. Nothing is changed.</summary>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>Progress; the last element has the report.</returns>
+    IAsyncEnumerable<VerifyProgress> VerifyAsync(CancellationToken cancellationToken = default);
+
     /// <summary>Frees the context's device memory as soon as nobody reads it. Nothing stored is touched. A pinned context is refused (<c>InvalidArgument</c>): unpin it first.</summary>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>Whether it was resident.</returns>

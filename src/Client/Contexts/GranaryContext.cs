@@ -65,6 +65,14 @@ internal sealed class GranaryContext(IGrainFactory grains, GrainCalls calls, Con
     }
 
     /// <inheritdoc/>
+    public IAsyncEnumerable<WarmProgress> WarmAsync(WarmRequest request, CancellationToken cancellationToken) =>
+        calls.ReopenAsync(token => _grain.WarmAsync(request, token), cancellationToken);
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<VerifyProgress> VerifyAsync(CancellationToken cancellationToken) =>
+        calls.ReopenAsync(_grain.VerifyAsync, cancellationToken);
+
+    /// <inheritdoc/>
     public Task<bool> EvictAsync(CancellationToken cancellationToken) => calls.CallAsync(_grain.EvictAsync, cancellationToken);
 
     /// <inheritdoc/>

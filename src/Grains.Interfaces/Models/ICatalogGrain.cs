@@ -6,12 +6,12 @@ namespace Granary.Models;
 [Alias("granary.ICatalogGrain")]
 public interface ICatalogGrain : IGrainWithStringKey
 {
-    /// <summary>Lists the tenant's contexts, ordered by model and name.</summary>
-    /// <param name="model">Only this model's; <see langword="null"/> for all.</param>
+    /// <summary>Lists some of the tenant's contexts, ordered by model and name. No silo keeps where a listing is: a page that is asked for again is given again.</summary>
+    /// <param name="request">Which, how many, and from where.</param>
     /// <param name="cancellationToken">Ends the listing.</param>
-    /// <returns>One element a context. A manifest that cannot be trusted has the state <c>invalid</c>.</returns>
-    [Alias("ListContexts")]
-    IAsyncEnumerable<ContextDescription> ListContextsAsync(string? model, CancellationToken cancellationToken = default);
+    /// <returns>A page, and where the next one starts.</returns>
+    [Alias("ListContextsPage")]
+    Task<ContextPage> ListContextsPageAsync(ContextListRequest request, CancellationToken cancellationToken = default);
 
     /// <summary>Lists the models that the store knows.</summary>
     /// <returns>One element a model, ordered by id.</returns>

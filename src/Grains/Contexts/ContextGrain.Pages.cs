@@ -131,7 +131,7 @@ internal sealed partial class ContextGrain
                     IsStoreSilent = _uncheckedFor is not null,
                     Batch = batch,
                 },
-                static _ => { },
+                filled => Restored?.Invoke(filled),
                 stopping);
             Adopt(lease, chain, manifest);
             transition.HoldForCallers(filling);

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Granary.Contexts;
 using Granary.Errors;
 using Granary.Grains.Contexts;
@@ -15,50 +14,84 @@ using Orleans.Concurrency;
 namespace Granary.Grains.Models;
 
 /// <summary>Lists what the store and the cluster have. It reads manifests itself, so that a listing activates no context.</summary>
-/// <remarks>No stateless worker: the next batch of a listing must reach the activation that holds its enumerator.</remarks>
 [AvoidDraining, Reentrant]
 internal sealed class CatalogGrain(
-    IGrainContext activation,
-    SiloDrain drain,
     ManifestStore manifests,
     ModelSpecStore specs,
     SiloInventory inventory,
     ISiloInventoryClient services,
     TimeProvider time) : Grain, ICatalogGrain
 {
-    private readonly ActivationWork _work = drain.Register(activation);
+    private const int ReadsAtOnce = 16;
+    private const int MostLooked = 2048;
+    private const long MostLabelCharacters = 1 << 20;
+    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1.5);
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<ContextDescription> ListContextsAsync(string? model, CancellationToken cancellationToken) =>
-        _work.ServeAsync(ListContextsOnceAsync(model, cancellationToken), cancellationToken);
+    public async Task<ContextPage> ListContextsPageAsync(ContextListRequest request, CancellationToken cancellationToken) =>
+        await ErrorEdge.GuardAsync(ListPageAsync(request, cancellationToken));
 
     /// <inheritdoc/>
     public async Task<ModelDescription[]> ListModelsAsync() => await ErrorEdge.GuardAsync(ListModelsOnceAsync());
 
-    private async IAsyncEnumerable<ContextDescription> ListContextsOnceAsync(string? model, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async Task<ContextPage> ListPageAsync(ContextListRequest request, CancellationToken cancellationToken)
     {
         var tenant = Names.CheckTenant(this.GetPrimaryKeyString());
-        var resident = await ListResidentAsync();
-        await foreach (var (owner, name) in manifests.ListAsync(tenant, model is null ? null : Names.CheckModel(model), cancellationToken))
+        if (request.Limit is < 1 or > ContextListRequest.MaxLimit)
         {
-            ContextDescription description;
-            try
+            throw new GranaryException(ErrorCodes.InvalidArgument, $"A page of {request.Limit} contexts was asked for.", $"Ask for 1 to {ContextListRequest.MaxLimit}.");
+        }
+
+        var (model, selectors) = (request.Model is null ? null : Names.CheckModel(request.Model), LabelSelector.ParseAll(request.Labels));
+        var (started, resident) = (time.GetTimestamp(), await ListResidentAsync());
+        var (items, looked, labelCharacters) = (new List<ContextDescription>(), 0, 0L);
+        await foreach (var few in manifests.ListAsync(tenant, model, AfterOf(request.After), cancellationToken).Chunk(Math.Min(ReadsAtOnce, request.Limit)).WithCancellation(cancellationToken))
+        {
+            var found = await Task.WhenAll(few.Select(one => FindAsync(tenant, one.Model, one.Name, resident, cancellationToken)));
+            foreach (var (one, description) in few.Zip(found))
             {
-                var stored = await manifests.FindAsync(tenant, owner, name, cancellationToken);
-                if (stored is null || !stored.Manifest.IsAliveAt(time.GetUtcNow()))
+                looked++;
+                if (description is not null && Array.TrueForAll(selectors, selector => selector.Selects(description.Labels)))
                 {
-                    continue;
+                    items.Add(description);
+                    labelCharacters += description.Labels.Sum(static label => (long)label.Key.Length + label.Value.Length);
+                    if (items.Count == request.Limit)
+                    {
+                        return new ContextPage([.. items], $"{one.Model}/{one.Name}");
+                    }
                 }
-
-                description = ManifestDescription.Of(stored.Manifest, resident.Contains(new ContextId(tenant, owner, name).ToString()));
             }
-            catch (StorageException e) when (e.Code == ErrorCodes.ManifestInvalid)
+
+            // Where few are selected, a page is what was found in the time that a call has; and it has to fit into a message.
+            if (looked >= MostLooked || labelCharacters >= MostLabelCharacters || time.GetElapsedTime(started) >= LongestLook)
             {
-                // A bad manifest is an error for that context alone (invariant 3).
-                description = Invalid(owner, name);
+                return new ContextPage([.. items], $"{few[^1].Model}/{few[^1].Name}");
             }
+        }
 
-            yield return description;
+        return new ContextPage([.. items], null);
+    }
+
+    private static (string Model, string Name)? AfterOf(string? continuation) => continuation?.Split('/') switch
+    {
+        null => null,
+        [var model, var name] => (Names.CheckModel(model), Names.Check("context", name)),
+        _ => throw new GranaryException(ErrorCodes.InvalidArgument, $"'{continuation}' continues no listing.", "Give what the page before said."),
+    };
+
+    // Null for one that is gone, or whose time is over.
+    private async Task<ContextDescription?> FindAsync(string tenant, string model, string name, HashSet<string> resident, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await manifests.FindSummaryAsync(tenant, model, name, cancellationToken) is var (manifest, tokens) && manifest.IsAliveAt(time.GetUtcNow())
+                ? ManifestDescription.Of(manifest, resident.Contains(new ContextId(tenant, model, name).ToString())) with { Tokens = tokens }
+                : null;
+        }
+        catch (StorageException e) when (e.Code == ErrorCodes.ManifestInvalid)
+        {
+            // A bad manifest is an error for that context alone (invariant 3).
+            return Invalid(model, name);
         }
     }
 

@@ -96,6 +96,24 @@ public sealed class ManifestStore(IObjectStore store, int mostInlineTokenIds = M
         return (new StoredManifest(document.ToManifest([]), found.Version), document.TokenBlob);
     }
 
+    /// <summary>Reads what a listing says of a context. The blob that its ids may lie in is not looked at.</summary>
+    /// <param name="tenant">The tenant.</param>
+    /// <param name="model">The model id.</param>
+    /// <param name="name">The context's name.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>The manifest without its token ids, and how many they are; <see langword="null"/> where there is none.</returns>
+    /// <exception cref="StorageException"><c>ManifestInvalid</c>: the manifest itself cannot be trusted. <c>StoreUnavailable</c>: the store does not answer.</exception>
+    public async Task<(ContextManifest Manifest, int Tokens)?> FindSummaryAsync(string tenant, string model, string name, CancellationToken cancellationToken)
+    {
+        if (await FindObjectAsync(tenant, model, name, cancellationToken).ConfigureAwait(false) is not { } found)
+        {
+            return null;
+        }
+
+        var document = Open(found.Content, tenant, model, name);
+        return (document.ToManifest([]), (int)document.TokenCount);
+    }
+
     /// <summary>Commits a context's next version. Once it returns, the version is durable and acknowledged.</summary>
     /// <param name="next">The manifest; its <see cref="ContextManifest.CommitId"/> is replaced by a fresh one.</param>
     /// <param name="previous">What was read, a tombstone too, which must be there still; <see langword="null"/> where nothing was, and nothing must be.</param>
@@ -161,12 +179,24 @@ public sealed class ManifestStore(IObjectStore store, int mostInlineTokenIds = M
     /// <param name="cancellationToken">Cancels.</param>
     /// <returns>Models and names.</returns>
     public IAsyncEnumerable<(string Model, string Name)> ListAsync(string tenant, string? model, CancellationToken cancellationToken) =>
-        ListUnderAsync($"{Prefix}{ObjectKey.CheckName("tenant", tenant)}/" + (model is null ? "" : ObjectKey.CheckName("model", model) + "/"), cancellationToken)
+        ListAsync(tenant, model, null, cancellationToken);
+
+    /// <summary>Lists contexts that have a manifest, tombstones too, in the order of their keys, which is the same each time.</summary>
+    /// <param name="tenant">The tenant.</param>
+    /// <param name="model">The model id, or <see langword="null"/> for all.</param>
+    /// <param name="after">Those behind this one only; <see langword="null"/> for all. It need not be there.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>Models and names.</returns>
+    public IAsyncEnumerable<(string Model, string Name)> ListAsync(string tenant, string? model, (string Model, string Name)? after, CancellationToken cancellationToken) =>
+        ListUnderAsync(
+            $"{Prefix}{ObjectKey.CheckName("tenant", tenant)}/" + (model is null ? "" : ObjectKey.CheckName("model", model) + "/"),
+            after is var (afterModel, afterName) ? KeyOf(tenant, afterModel, afterName) : null,
+            cancellationToken)
             .Select(static found => (found.Model, found.Name));
 
     /// <summary>Lists the contexts of all tenants that have a manifest, tombstones too.</summary>
     /// <param name="cancellationToken">Cancels.</param>
-    internal IAsyncEnumerable<(string Tenant, string Model, string Name)> ListAllAsync(CancellationToken cancellationToken) => ListUnderAsync(Prefix, cancellationToken);
+    internal IAsyncEnumerable<(string Tenant, string Model, string Name)> ListAllAsync(CancellationToken cancellationToken) => ListUnderAsync(Prefix, null, cancellationToken);
 
     /// <summary>Gets the tombstone of a context: its name stays taken until a creation or a collector replaces it, and whoever commits on what was there before conflicts.</summary>
     /// <param name="manifest">The context.</param>
@@ -178,9 +208,9 @@ public sealed class ManifestStore(IObjectStore store, int mostInlineTokenIds = M
         return manifest with { State = ManifestStates.Deleted, TokenIds = [], Chunks = new Dictionary<string, ManifestChunk[]>(), Updated = now };
     }
 
-    private async IAsyncEnumerable<(string Tenant, string Model, string Name)> ListUnderAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<(string Tenant, string Model, string Name)> ListUnderAsync(string prefix, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var info in store.ListAsync(prefix, cancellationToken).ConfigureAwait(false))
+        await foreach (var info in store.ListAsync(prefix, after, cancellationToken).ConfigureAwait(false))
         {
             if (info.Key.Split('/') is [_, var tenant, var model, var file] && file.EndsWith(Extension, StringComparison.Ordinal))
             {

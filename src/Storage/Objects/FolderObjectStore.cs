@@ -169,7 +169,10 @@ public sealed class FolderObjectStore : IObjectStore
         });
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, CancellationToken cancellationToken) => ListAsync(prefix, null, cancellationToken);
+
+    /// <inheritdoc/>
+    public async IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         ObjectKey.CheckPrefix(prefix);
         var pending = new Stack<string>([prefix[..(prefix.LastIndexOf('/') + 1)]]); // keys, and folders, which end in a slash (the root is empty)
@@ -178,9 +181,13 @@ public sealed class FolderObjectStore : IObjectStore
             cancellationToken.ThrowIfCancellationRequested();
             if (next.Length == 0 || next.EndsWith('/'))
             {
+                // Of a folder that the key lies in, some come after it.
                 foreach (var child in ChildrenOf(next, prefix))
                 {
-                    pending.Push(child);
+                    if (after is null || string.CompareOrdinal(child, after) > 0 || (child.EndsWith('/') && after.StartsWith(child, StringComparison.Ordinal)))
+                    {
+                        pending.Push(child);
+                    }
                 }
             }
             else if (await HeadAsync(next, cancellationToken).ConfigureAwait(false) is { } info)

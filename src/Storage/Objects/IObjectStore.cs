@@ -97,4 +97,13 @@ public interface IObjectStore
     /// <param name="cancellationToken">Cancels.</param>
     /// <returns>The objects; one that comes or goes meanwhile may be listed or not.</returns>
     IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, CancellationToken cancellationToken);
+
+    /// <summary>Lists the objects whose keys start with a prefix and come after another key, in ordinal order.</summary>
+    /// <param name="prefix">The start of the keys, any number of characters; empty for all.</param>
+    /// <param name="after">The key; it need not be there. <see langword="null"/> for all.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>The objects; one that comes or goes meanwhile may be listed or not.</returns>
+    /// <remarks>This implementation lists those before, too, and leaves them out; a store that can do better does.</remarks>
+    IAsyncEnumerable<ObjectInfo> ListAsync(string prefix, string? after, CancellationToken cancellationToken) =>
+        after is null ? ListAsync(prefix, cancellationToken) : ListAsync(prefix, cancellationToken).Where(info => string.CompareOrdinal(info.Key, after) > 0);
 }

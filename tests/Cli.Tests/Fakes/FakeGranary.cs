@@ -118,6 +118,24 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
 
     public IGranaryContext Context(string model, string name, string? tenant) => new FakeContext(this, new ContextId(tenant ?? "default", model, name));
 
+    public List<ContextListRequest> Listed { get; } = [];
+
+    public bool Differs { get; set; }
+
+    // Four contexts, at most two a page.
+    public Task<ContextPage> ListContextsPageAsync(ContextListRequest request, string? tenant, CancellationToken cancellationToken)
+    {
+        Listed.Add(request);
+        if (request.Model is null && request.Labels.Length == 0)
+        {
+            return Task.FromResult(new ContextPage([Faq], null));
+        }
+
+        var first = request.After is { } after ? int.Parse(after.Split('/')[1], System.Globalization.CultureInfo.InvariantCulture) + 1 : 0;
+        var end = Math.Min(4, first + Math.Min(2, request.Limit));
+        return Task.FromResult(new ContextPage([.. Enumerable.Range(first, end - first).Select(static i => Faq with { Context = $"{i}" })], end < 4 ? $"tiny/{end - 1}" : null));
+    }
+
     public IAsyncEnumerable<ContextDescription> ListContextsAsync(string? model, string? tenant, CancellationToken cancellationToken) => new[] { Faq }.ToAsyncEnumerable();
 
     public IAsyncEnumerable<AnswerPart> GenerateAsync(string model, GenerateRequest request, string? tenant, CancellationToken cancellationToken)
@@ -183,6 +201,31 @@ internal sealed class FakeGranary : IGranarySessions, IGranarySession, IGranaryC
             granary.Updated = request;
             return Task.FromResult(Faq with { Labels = request.SetLabels, PinnedUntil = request.Pin?.Until, TimeToLive = request.Expiry is { RefreshOnHit: true, TimeToLive: var life } ? life : null });
         }
+
+        public IAsyncEnumerable<WarmProgress> WarmAsync(WarmRequest request, CancellationToken cancellationToken) => new WarmProgress[]
+        {
+            new(0, 3),
+            new(3, 3, new ContextWarmed(Faq, 0, 3, 0, new AnswerPlan("load", request.Plan.ToString()), 0.25, "n1", true)),
+        }.ToAsyncEnumerable();
+
+        public IAsyncEnumerable<VerifyProgress> VerifyAsync(CancellationToken cancellationToken) => new VerifyProgress[]
+        {
+            new(3, 6),
+            new(6, 6, new ContextVerified
+            {
+                Context = Faq,
+                Equal = !granary.Differs,
+                Pages = 2,
+                EqualPages = granary.Differs ? 0 : 2,
+                Faults = granary.Differs ? [new VerifiedPage(0, 0, 2, "differs", new PageDifference(5, 1, "key", 2, 1, 3, double.PositiveInfinity)), new VerifiedPage(1, 2, 1, "absent")] : [],
+                ProbeTokens = granary.Differs ? 0 : 16,
+                ProbeEqual = granary.Differs ? null : true,
+                Numerics = "n1",
+                Exact = true,
+                Tolerance = 0,
+                Seconds = 0.5,
+            }),
+        }.ToAsyncEnumerable();
 
         public Task<bool> EvictAsync(CancellationToken cancellationToken) => Task.FromResult(true);
 

@@ -139,6 +139,34 @@ public sealed class BudgetTests(SmallSilo silo, OneSilo large) : IClassFixture<S
         Assert.Equal(before, large.Registry.Budget.UsedBytes);
     }
 
+    [Fact(Timeout = 120_000), Trait("Invariant", "10")]
+    public async Task AskAsync_OneContextIsPinned_ItStaysAndWhatItLeavesNoRoomForIsRefused()
+    {
+        var pinned = silo.Context("pinned");
+        await OneSilo.CreateAsync(pinned, TokenInput.OfTokens(OneSilo.Ids(400, 80)));
+        await pinned.UpdateAsync(new UpdateContextRequest { Pin = ContextPin.Endless });
+        await OneSilo.CreateAsync(silo.Context("beside-0"), TokenInput.OfTokens(OneSilo.Ids(450, 81)));
+        await OneSilo.CreateAsync(silo.Context("beside-1"), TokenInput.OfTokens(OneSilo.Ids(450, 82)));
+        Assert.Equal((true, false), ((await pinned.GetAsync()).Resident, (await silo.Context("beside-0").GetAsync()).Resident));
+        Assert.Equal("resident", (await OneSilo.EndAsync(pinned.AskAsync(Ask, TestContext.Current.CancellationToken))).Plan.Decision);
+
+        foreach (var act in new Func<Task>[]
+        {
+            () => OneSilo.CreateAsync(silo.Context("too-large"), TokenInput.OfTokens(OneSilo.Ids(600, 83))),
+            () => silo.Context("beside-0").UpdateAsync(new UpdateContextRequest { Pin = ContextPin.Endless }),
+        })
+        {
+            var error = await Assert.ThrowsAsync<GranaryException>(() => act().WaitAsync(TimeSpan.FromSeconds(30)));
+            Assert.Equal(ErrorCodes.KvBudgetExceeded, error.Code);
+            Assert.Contains("npin", error.Remedy, StringComparison.Ordinal);
+        }
+
+        await pinned.UpdateAsync(new UpdateContextRequest { Unpin = true });
+        await OneSilo.CreateAsync(silo.Context("too-large"), TokenInput.OfTokens(OneSilo.Ids(600, 83)));
+        await silo.Context("too-large").EvictAsync();
+        await silo.Context("beside-1").EvictAsync();
+    }
+
     private async Task<int[][]> CreateAsync(string name, int count)
     {
         var ids = Enumerable.Range(0, count).Select(i => OneSilo.Ids(Tokens, name.Sum(static letter => letter) + i)).ToArray();

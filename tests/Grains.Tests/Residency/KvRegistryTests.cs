@@ -1,4 +1,6 @@
+using Granary.Errors;
 using Granary.Grains.Residency;
+using Granary.Inference.Errors;
 using Granary.Inference.Pages;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -10,6 +12,7 @@ namespace Granary.Grains.Tests.Residency;
 public sealed class KvRegistryTests
 {
     private const int PageBytes = 128;
+    private static readonly TimeSpan Hour = TimeSpan.FromHours(1);
     private static readonly KvLayout Layout = new(Layers: 1, KvHeads: 1, HeadDim: 4, KvDtype.Float32, PageSize: 4);
 
     private readonly FakeTimeProvider _time = new();
@@ -180,6 +183,63 @@ public sealed class KvRegistryTests
         Assert.Equal((false, false, false), (first.IsResident, second.IsResident, third.IsResident));
         Assert.Equal(3 * PageBytes, Used);
         Assert.Equal(PageBytes, reader.Pages[0].Span.Length);
+    }
+
+    [Fact, Trait("Invariant", "10")]
+    public async Task AdmitAsync_SomeArePinned_ReclaimsOthersUntilTheirTimeIsOver()
+    {
+        var (pinned, other) = (await ResidentAsync(pages: 4), await ResidentAsync(pages: 4));
+        pinned.Keep(_time.GetUtcNow() + Hour);
+        using (await AdmitAsync(4 * PageBytes))
+        {
+            Assert.Equal((true, false), (pinned.IsResident, other.IsResident));
+        }
+
+        // What cannot be reclaimed is not waited for.
+        await Assert.ThrowsAsync<InferenceException>(() => AdmitAsync(5 * PageBytes));
+        _time.Advance(Hour);
+        using var all = await AdmitAsync(8 * PageBytes);
+        Assert.False(pinned.IsResident);
+    }
+
+    [Fact, Trait("Invariant", "10")]
+    public async Task Keep_MoreThanTheShare_IsReclaimedLikeAnyOther()
+    {
+        var (first, second) = (await ResidentAsync(pages: 3), await ResidentAsync(pages: 2));
+        first.Keep(DateTimeOffset.MaxValue);
+        second.Keep(DateTimeOffset.MaxValue);
+        Assert.Throws<GranaryException>(() => _registry.RequireKeepable("second", second, 2 * PageBytes));
+        _registry.RequireKeepable("first", first, 4 * PageBytes);
+        using (await AdmitAsync(5 * PageBytes))
+        {
+            Assert.Equal((true, false), (first.IsResident, second.IsResident));
+        }
+
+        first.Keep(null);
+        using var all = await AdmitAsync(8 * PageBytes);
+        Assert.False(first.IsResident);
+    }
+
+    [Fact, Trait("Invariant", "10")]
+    public async Task Keep_SomebodyWaitsForMoreThanIsLeft_IsKeptAfterwards()
+    {
+        var (pinned, read) = (await ResidentAsync(pages: 2), await ResidentAsync(pages: 2));
+        var reader = read.TryRead()!;
+        var waiting = _registry.Budget.AdmitAsync(7 * PageBytes, batch: false, TestContext.Current.CancellationToken);
+        pinned.Keep(DateTimeOffset.MaxValue); // gone already: its bytes were wanted
+        reader.Dispose();
+        (await waiting.WaitAsync(TimeSpan.FromSeconds(10))).Dispose();
+        Assert.False(pinned.IsResident);
+
+        var held = await AdmitAsync(4 * PageBytes);
+        var late = await ResidentAsync(pages: 4);
+        using var lateReader = late.TryRead()!;
+        var next = _registry.Budget.AdmitAsync(5 * PageBytes, batch: false, TestContext.Current.CancellationToken);
+        late.Keep(DateTimeOffset.MaxValue);
+        lateReader.Dispose();
+        held.Dispose();
+        (await next.WaitAsync(TimeSpan.FromSeconds(10))).Dispose();
+        Assert.False(late.IsResident);
     }
 
     private async Task<KvReservation> AdmitAsync(long bytes) =>

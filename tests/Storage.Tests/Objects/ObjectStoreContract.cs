@@ -230,6 +230,14 @@ public abstract class ObjectStoreContract
         Assert.Equal(["a/b/d.json"], await Store.ListKeysAsync("a/b/d"));
         Assert.Equal(["z"], await Store.ListKeysAsync("z"));
         Assert.Empty(await Store.ListKeysAsync("c/"));
+        foreach (var after in keys.Append("a/b/").Append("a/b/cc").Append("").Append("zz"))
+        {
+            Assert.Equal(
+                keys.Order(StringComparer.Ordinal).Where(key => string.CompareOrdinal(key, after) > 0),
+                await Store.ListAsync("", after, Stopping).Select(static info => info.Key).ToListAsync(Stopping));
+        }
+
+        Assert.Equal(["a/b/d.json", "a/bb.json"], await Store.ListAsync("a/b", "a/b/c.json", Stopping).Select(static info => info.Key).ToListAsync(Stopping));
         Assert.Equal("a/%41.json", await Store.FindTextAsync("a/%41.json"));
     }
 

@@ -1,0 +1,67 @@
+using System.Runtime.CompilerServices;
+using Granary.Contexts;
+using Granary.Errors;
+using Granary.Grains.Errors;
+using Granary.Grains.Transitions;
+
+namespace Granary.Grains.Contexts;
+
+internal sealed partial class ContextGrain
+{
+    private event Action<int>? Restored;
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<WarmProgress> WarmAsync(WarmRequest request, CancellationToken cancellationToken) =>
+        ErrorEdge.GuardAsync(WarmStreamAsync(request, cancellationToken), cancellationToken);
+
+    private async IAsyncEnumerable<WarmProgress> WarmStreamAsync(WarmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var arrived = time.GetTimestamp();
+        if (request.Plan == PlanChoice.Recompute)
+        {
+            throw new GranaryException(ErrorCodes.InvalidArgument, "What is recomputed for one request is not kept in memory.", "Warm with the plan auto or load.");
+        }
+
+        var total = (await RequireAsync(cancellationToken)).Manifest.TokenIds.Length;
+        yield return new WarmProgress(0, total);
+        await foreach (var (done, result) in FollowedWork.RunAsync((report, stopping) => WarmOnceAsync(request, arrived, report, stopping), cancellationToken))
+        {
+            yield return result is null ? new WarmProgress(Math.Min(done, total), total) : new WarmProgress(result.Context.Tokens, result.Context.Tokens, result);
+        }
+    }
+
+    // The way of an ask without a tail. A version that appears while bytes are waited for is warmed instead.
+    private async Task<ContextWarmed> WarmOnceAsync(WarmRequest request, long arrived, Action<int> report, CancellationToken cancellationToken)
+    {
+        Restored += report;
+        try
+        {
+            while (true)
+            {
+                var manifest = (await RequireAsync(cancellationToken)).Manifest;
+                try
+                {
+                    using var grant = await GrantAsync(manifest, tailBytes: 0, request.Plan, request.Batch, cancellationToken);
+                    NoteHit();
+                    return new ContextWarmed(
+                        Describe(_stored is { } stored && IsCurrent(manifest) ? stored.Manifest : manifest),
+                        grant.ResidentTokens,
+                        grant.RestoredTokens,
+                        grant.RecomputedTokens,
+                        new AnswerPlan(grant.Decision, grant.Reason),
+                        time.GetElapsedTime(arrived).TotalSeconds,
+                        Model.Numerics,
+                        Model.IsExact);
+                }
+                catch (GranaryException e) when (e.Code == ErrorCodes.ContextConflict && HasGrown(manifest))
+                {
+                    // Each time round a version was committed.
+                }
+            }
+        }
+        finally
+        {
+            Restored -= report;
+        }
+    }
+}
