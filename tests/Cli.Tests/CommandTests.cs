@@ -1,4 +1,5 @@
 using Granary.Cli.Tests.Fakes;
+using Granary.Contexts;
 using Granary.Datasets;
 using Granary.Errors;
 using Granary.Inference.Errors;
@@ -140,6 +141,115 @@ public sealed class CommandTests : IDisposable
     }
 
     [Fact]
+    public async Task List_LabelsAndLimit_AreAsManyAsAskedForAndSayWhereTheNextStart()
+    {
+        Assert.Equal(0, await RunAsync("context", "list", "--label", "team=corn", "--label", "new", "--limit", "3", "--json"));
+        Assert.Equal($"[{Named(0)},{Named(1)},{Named(2)}]\n", Output);
+        Assert.Equal("""{"continuation":"tiny/2"}""" + "\n", Errors);
+        Assert.Equal([(3, null), (1, "tiny/1")], _granary.Listed.Select(static request => (request.Limit, request.After)));
+        Assert.Equal(["team=corn", "new"], _granary.Listed[0].Labels);
+    }
+
+    [Fact]
+    public async Task List_AfterAContinuation_GoesOnToTheEnd()
+    {
+        Assert.Equal(0, await RunAsync("context", "list", "--label", "new", "--after", "tiny/0", "--json"));
+        Assert.Equal($"[{Named(1)},{Named(2)},{Named(3)}]\n", Output);
+        Assert.Empty(Errors);
+    }
+
+    [Theory]
+    [InlineData("pin", "--until", "2030-01-31T18:00:00+01:00")]
+    [InlineData("pin", "--until=2030-01-31T17:00Z")]
+    public async Task Pin_Until_IsAnInstant(params string[] arguments)
+    {
+        Assert.Equal(0, await RunAsync(["context", arguments[0], "faq", .. arguments[1..], "--model", _model, "--json"]));
+        Assert.Equal(new ContextPin { Until = new DateTimeOffset(2030, 1, 31, 17, 0, 0, TimeSpan.Zero) }, _granary.Updated!.Pin);
+        Assert.Equal(Context[..^1] + ""","pinnedUntil":"2030-01-31T17:00:00+00:00"}""" + "\n", Output);
+    }
+
+    [Fact]
+    public async Task PinAndUnpin_Json_AreContextDocuments()
+    {
+        Assert.Equal(0, await RunAsync("context", "pin", "faq", "--for", "2h", "--model", _model, "--json"));
+        Assert.Equal(TimeSpan.FromHours(2), _granary.Updated!.Pin!.Duration);
+        Assert.Equal(0, await RunAsync("context", "pin", "faq", "--model", _model, "--json"));
+        Assert.Equal(ContextPin.Endless, _granary.Updated.Pin);
+        Assert.Equal(0, await RunAsync("context", "unpin", "faq", "--model", _model, "--json"));
+        Assert.Equal((null, true), (_granary.Updated.Pin, _granary.Updated.Unpin));
+        Assert.Equal(string.Concat(Enumerable.Repeat(Context + "\n", 3)), Output);
+    }
+
+    [Fact]
+    public async Task Expire_EachWay_ReachesTheRequest()
+    {
+        foreach (var (arguments, expiry) in new (string[], ContextExpiry)[]
+        {
+            (["--in", "1h"], new ContextExpiry { TimeToLive = TimeSpan.FromHours(1) }),
+            (["--in", "1h", "--refresh"], new ContextExpiry { TimeToLive = TimeSpan.FromHours(1), RefreshOnHit = true }),
+            (["--at", "2030-01-31"], new ContextExpiry { Expires = new DateTimeOffset(2030, 1, 31, 0, 0, 0, TimeSpan.Zero) }),
+            (["--never"], ContextExpiry.Never),
+            (["--now"], ContextExpiry.Now),
+        })
+        {
+            Assert.Equal(0, await RunAsync(["context", "expire", "faq", .. arguments, "--model", _model, "--json"]));
+            Assert.Equal(expiry, _granary.Updated!.Expiry);
+        }
+
+        Assert.Contains("\"refreshSeconds\":3600}", Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Label_SetAndRemove_ReachTheRequest()
+    {
+        Assert.Equal(0, await RunAsync("context", "label", "faq", "team=corn", "empty=", "--remove", "old", "--model", _model, "--json"));
+        Assert.Equal(("corn", "", "old"), (_granary.Updated!.SetLabels["team"], _granary.Updated.SetLabels["empty"], Assert.Single(_granary.Updated.RemoveLabels)));
+        Assert.Contains("""
+            "labels":{"team":"corn","empty":""}
+            """, Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Create_LabelsAndRefresh_ReachTheRequest()
+    {
+        Assert.Equal(0, await RunAsync("context", "create", "faq", "--model", _model, "--text", "a", "--label", "a=1", "--label=b=c=d", "--ttl", "1h", "--refresh", "--json"));
+        Assert.Equal(("1", "c=d", true), (_granary.Created!.Labels["a"], _granary.Created.Labels["b"], _granary.Created.RefreshOnHit));
+    }
+
+    [Fact]
+    public async Task Warm_Stream_IsEventsAndTheContextWithItsWork()
+    {
+        Assert.Equal(0, await RunAsync("context", "warm", "faq", "--plan", "load", "--model", _model, "--json", "--stream"));
+        var lines = Output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal("""{"event":"progress","doneTokens":0,"totalTokens":3}""", lines[0]);
+        Assert.Equal(Context[..^1] + ""","residentTokens":0,"restoredTokens":3,"recomputedTokens":0,"plan":{"decision":"load","reason":"Load"},"seconds":0.25,"numerics":"n1","exact":true}""", lines[2]);
+    }
+
+    [Theory]
+    [InlineData(false, 0, "\"equal\":true,\"pages\":2,\"equalPages\":2,\"faults\":[],\"probeTokens\":16,\"probeEqual\":true")]
+    [InlineData(true, 1, "\"equal\":false,\"pages\":2,\"equalPages\":0,\"faults\":[{\"page\":0,\"start\":0,\"count\":2,\"fault\":\"differs\",\"difference\":{\"values\":5,\"layer\":1,\"kind\":\"key\",\"head\":2,\"position\":1,\"channel\":3,\"largest\":null}},{\"page\":1,\"start\":2,\"count\":1,\"fault\":\"absent\"}],\"probeTokens\":0,\"probeEqual\":null")]
+    public async Task Verify_Json_IsTheReportAndFailsWhereItDiffers(bool differs, int exitCode, string middle)
+    {
+        _granary.Differs = differs;
+        Assert.Equal(exitCode, await RunAsync("context", "verify", "faq", "--model", _model, "--json"));
+        Assert.Equal("""{"context":"faq","model":"tiny","version":1,"tokens":3,""" + middle + ""","numerics":"n1","exact":true,"tolerance":0,"seconds":0.5}""" + "\n", Output);
+        Assert.Equal(differs, Errors.Contains("\"error\"", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task WarmAndVerify_ForPeople_SayWhatWasFound()
+    {
+        _granary.Differs = true;
+        Assert.Equal(0, await RunAsync("context", "warm", "faq", "--model", _model));
+        Assert.Contains("faq (tiny) is resident", Output, StringComparison.Ordinal);
+        Assert.Equal(1, await RunAsync("context", "verify", "faq", "--model", _model));
+        Assert.Contains("0 of 2 stored pages equal a fresh prefill to the bit", Output, StringComparison.Ordinal);
+        Assert.Contains("2 of 2 pages of 'faq'", Errors, StringComparison.Ordinal);
+    }
+
+    private static string Named(int context) => Context.Replace("\"faq\"", $"\"{context}\"", StringComparison.Ordinal);
+
+    [Fact]
     public async Task Score_Json_IsTheScoreDocument()
     {
         Assert.Equal(0, await RunAsync("context", "score", "faq", "--tokens=1,2", "--model", _model, "--json"));
@@ -232,6 +342,17 @@ public sealed class CommandTests : IDisposable
     [InlineData(2, "context", "create", "x", "--model", "MODEL", "--text", "")]
     [InlineData(2, "context", "create", "x", "--model", "MODEL")]
     [InlineData(2, "context", "create", "x", "--model", "MODEL", "--text", "a", "--ttl", "soon")]
+    [InlineData(2, "context", "create", "x", "--model", "MODEL", "--text", "a", "--refresh")]
+    [InlineData(2, "context", "create", "x", "--model", "MODEL", "--text", "a", "--label", "a")]
+    [InlineData(2, "context", "create", "x", "--model", "MODEL", "--text", "a", "--label", "a=1", "--label", "a=2")]
+    [InlineData(2, "context", "pin", "x", "--model", "MODEL", "--for", "1h", "--until", "2030-01-01")]
+    [InlineData(2, "context", "pin", "x", "--model", "MODEL", "--until", "tomorrow")]
+    [InlineData(2, "context", "expire", "x", "--model", "MODEL")]
+    [InlineData(2, "context", "expire", "x", "--model", "MODEL", "--now", "--never")]
+    [InlineData(2, "context", "expire", "x", "--model", "MODEL", "--at", "2030-01-01", "--refresh")]
+    [InlineData(2, "context", "label", "x", "--model", "MODEL")]
+    [InlineData(2, "context", "label", "x", "=1", "--model", "MODEL")]
+    [InlineData(2, "context", "list", "--limit", "0")]
     [InlineData(2, "context", "ask", "x", "p", "--model", "MODEL", "--logprobs", "21")]
     [InlineData(2, "context", "ask", "x", "p", "--model", "MODEL", "--top-p", "1.5")]
     [InlineData(2, "context", "ask", "x", "--tokens", "1,b", "--model", "MODEL")]

@@ -17,7 +17,13 @@ internal static class ContextVerbs
         ShowVerb.Create(verbs),
         AskVerb.Create(verbs),
         ScoreVerb.Create(verbs),
+        WarmVerb.Create(verbs),
         EvictVerb.Create(verbs),
+        PinVerb.Create(verbs),
+        UnpinVerb.Create(verbs),
+        ExpireVerb.Create(verbs),
+        LabelVerb.Create(verbs),
+        VerifyVerb.Create(verbs),
         ExportVerb.Create(verbs),
         DeleteVerb.Create(verbs),
     };

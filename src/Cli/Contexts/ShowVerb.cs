@@ -37,7 +37,12 @@ internal static class ShowVerb
         terminal.Out.WriteLine($"tokens    {context.Tokens} in {context.Pages} pages");
         terminal.Out.WriteLine($"stored    {ByteSizes.Show(context.StoredBytes)}");
         terminal.Out.WriteLine($"created   {context.Created:u}");
-        terminal.Out.WriteLine($"expires   {(context.Expires is { } expires ? $"{expires:u}" : "never")}");
+        terminal.Out.WriteLine($"expires   {(context.Expires is { } expires ? $"{expires:u}" : "never")}{(context.RefreshSeconds is { } life ? $", or {TimeSpan.FromSeconds(life)} after its last use" : "")}");
+        if (context.PinnedUntil is { } pinned)
+        {
+            terminal.Out.WriteLine($"pinned    {UpdatedContext.Until(pinned)}");
+        }
+
         if (context.Labels.Count > 0)
         {
             terminal.Out.WriteLine($"labels    {string.Join(", ", context.Labels.Select(label => $"{label.Key}={label.Value}"))}");
