@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Granary.Contexts;
 using Granary.Errors;
 using Granary.Grains.Transitions;
+using Granary.Storage.Chunks;
 using Granary.Storage.Errors;
 using Granary.Storage.Manifests;
 
@@ -75,7 +76,7 @@ internal sealed partial class ContextGrain
         RefuseOtherVersion(current.Manifest, growth.IfVersion);
         int[] ids = [.. current.Manifest.TokenIds, .. growth.Added];
         TokenLimits.CheckWindow(ids.Length, Model);
-        TokenLimits.CheckBudget(Key, ids.Length, Model, registry.Budget);
+        registry.RequireFits(Key, current.Manifest.ChunkTenant, Model.Loaded.Layout.BytesOf(ids.Length));
         transition.Report(new ContextProgress(ContextStage.Accepted, 0, ids.Length));
         return await StoreVersionAsync(transition, current, ids, growth, stopping);
     }
@@ -85,8 +86,11 @@ internal sealed partial class ContextGrain
         SharedTransition<ContextProgress, ContextCreated> transition, StoredManifest current, int[] ids, Growth growth, CancellationToken stopping)
     {
         var chain = await GetChainAsync(ids, current.Manifest.ChunkTenant, stopping);
-        using var reservation = await registry.Budget.AdmitAsync(Model.Loaded.Layout.BytesOf(ids.Length), growth.Batch, stopping);
-        var lease = registry.Open(activation, reclaimFirst: growth.Batch);
+        var known = current.Manifest.Chunks.GetValueOrDefault(Model.Numerics)?.Select(static chunk => chunk.Hash).ToHashSet() ?? [];
+        using var room = await storage.TakeAsync(
+            Key, current.Manifest.ChunkTenant, chain.Where(chunk => !known.Contains(chunk.Hash.ToString())).Sum(ChunkStore.StoredBytes), stopping);
+        using var reservation = await registry.AdmitAsync(current.Manifest.ChunkTenant, Model.Loaded.Layout.BytesOf(ids.Length), growth.Batch, stopping);
+        var lease = registry.Open(activation, current.Manifest.ChunkTenant, reclaimFirst: growth.Batch);
         using var filling = lease.BeginFill();
         try
         {
@@ -108,6 +112,7 @@ internal sealed partial class ContextGrain
 
             // Invariant 2: every chunk first, then the manifest.
             var writes = await Task.WhenAll(outcome.Writes).WaitAsync(stopping);
+            room.NoteWritten(writes.Sum(static write => write.WrittenBytes));
             transition.OutliveCallers();
             var operation = new ManifestOperation(growth.OperationId, current.Manifest.Version + 1, current.Manifest.TokenIds.Length, growth.Added.Length);
             var now = time.GetUtcNow();

@@ -40,7 +40,7 @@ internal sealed partial class ContextGrain
 
     private async IAsyncEnumerable<ContextProgress> CreateOrJoinAsync(Creation creation, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        TokenLimits.CheckBudget(Key, creation.Ids.Length, Model, registry.Budget);
+        registry.RequireFits(Key, creation.ChunkTenant, Model.Loaded.Layout.BytesOf(creation.Ids.Length));
         Lifetimes.CheckNew(creation.TimeToLive, creation.RefreshOnHit);
         ContextLabels.Check(creation.Labels);
 
@@ -90,6 +90,9 @@ internal sealed partial class ContextGrain
         using var work = _work.Begin();
         try
         {
+            // Of chunks that are there already it takes too much room, for as long as it runs; a fork is on those of its parent.
+            using var room = await storage.TakeAsync(
+                Key, creation.ChunkTenant, creation.Parent is null ? (await GetChainAsync(ids, creation.ChunkTenant, stopping)).Sum(ChunkStore.StoredBytes) : 0, stopping);
             var accepted = await AcceptAsync(creation, stopping);
             transition.OutliveCallers();
             sweeps.Ensure(Id.Tenant); // what is stored has to be collected one day
@@ -104,8 +107,8 @@ internal sealed partial class ContextGrain
                 return forked;
             }
 
-            using var reservation = await registry.Budget.AdmitAsync(Model.Loaded.Layout.BytesOf(ids.Length), creation.Batch, stopping);
-            var lease = registry.Open(activation, reclaimFirst: creation.Batch);
+            using var reservation = await registry.AdmitAsync(accepted.Manifest.ChunkTenant, Model.Loaded.Layout.BytesOf(ids.Length), creation.Batch, stopping);
+            var lease = registry.Open(activation, accepted.Manifest.ChunkTenant, reclaimFirst: creation.Batch);
             using var filling = lease.BeginFill();
             FillOutcome outcome;
             try
@@ -127,6 +130,7 @@ internal sealed partial class ContextGrain
 
             // Invariant 2: acknowledged means durable. Every chunk first, then the manifest.
             var writes = await Task.WhenAll(outcome.Writes);
+            room.NoteWritten(writes.Sum(static write => write.WrittenBytes));
             var stored = await CommitStoredAsync(accepted, ids, ManifestChunks(chain, writes), stopping);
             var created = new ContextCreated(
                 ManifestDescription.Of(stored.Manifest, lease.IsResident),

@@ -34,7 +34,7 @@ internal sealed partial class ContextGrain
 
             if (_lease is { IsResident: true })
             {
-                var tail = await registry.Budget.AdmitAsync(tailBytes, batch, cancellationToken);
+                var tail = await registry.AdmitAsync(manifest.ChunkTenant, tailBytes, batch, cancellationToken);
                 if (IsCurrent(manifest) && _lease?.TryRead() is { } reader)
                 {
                     return joined is null ? PageGrant.Resident(reader, tail, manifest.TokenIds.Length) : PageGrant.Of(reader, tail, joined, joined.Reason);
@@ -44,7 +44,7 @@ internal sealed partial class ContextGrain
                 RequireCurrent(manifest);
             }
 
-            var both = await registry.Budget.AdmitAsync(pageBytes + tailBytes, batch, cancellationToken);
+            var both = await registry.AdmitAsync(manifest.ChunkTenant, pageBytes + tailBytes, batch, cancellationToken);
             try
             {
                 using var forPages = both.Take(pageBytes);
@@ -111,7 +111,7 @@ internal sealed partial class ContextGrain
         SharedTransition<int, FillOutcome> transition, ContextManifest manifest, ChunkIdentity[] chain, KvReservation reservation, PlanChoice plan, bool batch, CancellationToken stopping)
     {
         using var bytes = reservation;
-        var lease = registry.Open(activation, reclaimFirst: false);
+        var lease = registry.Open(activation, manifest.ChunkTenant, reclaimFirst: false);
         var filling = lease.BeginFill();
         try
         {
@@ -201,11 +201,12 @@ internal sealed partial class ContextGrain
         ChunkIdentity[] chain, long tailBytes, bool isPrivate, bool batch, string reason, CancellationToken cancellationToken)
     {
         var pageBytes = Model.Loaded.Layout.BytesOf(chain.Sum(static chunk => (long)chunk.Count));
-        var both = await registry.Budget.AdmitAsync(pageBytes + tailBytes, batch, cancellationToken);
+        var payer = chain[0].Tenant;
+        var both = await registry.AdmitAsync(payer, pageBytes + tailBytes, batch, cancellationToken);
         try
         {
             using var forPages = both.Take(pageBytes);
-            var lease = registry.Open(activation, reclaimFirst: true);
+            var lease = registry.Open(activation, payer, reclaimFirst: true);
             var reader = lease.BeginFill();
             try
             {

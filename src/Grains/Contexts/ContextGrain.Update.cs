@@ -66,7 +66,7 @@ internal sealed partial class ContextGrain
         if (request.Pin is { } pin)
         {
             next = next with { PinnedUntil = Lifetimes.PinnedUntil(pin, now) };
-            registry.RequireKeepable(Key, _lease, Model.Loaded.Layout.BytesOf(manifest.TokenIds.Length));
+            registry.RequireKeepable(Key, manifest.ChunkTenant, _lease, Model.Loaded.Layout.BytesOf(manifest.TokenIds.Length));
         }
 
         var labels = next.Labels.ToDictionary();

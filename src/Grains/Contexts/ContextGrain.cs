@@ -32,6 +32,7 @@ internal sealed partial class ContextGrain(
     ChunkStore chunkStore,
     SweepSchedule sweeps,
     SiloDrain drain,
+    TenantStorage storage,
     IOptions<SharingOptions> sharing,
     TimeProvider time,
     ILogger<ContextGrain> logger) : Grain, IContextGrain

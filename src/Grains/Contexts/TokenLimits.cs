@@ -1,7 +1,6 @@
 using Granary.Contexts;
 using Granary.Errors;
 using Granary.Grains.Models;
-using Granary.Inference.Pages;
 
 namespace Granary.Grains.Contexts;
 
@@ -76,23 +75,6 @@ internal static class TokenLimits
         {
             throw new GranaryException(
                 ErrorCodes.ContextWindowExceeded, $"The context would have {tokens} tokens, the window of '{model.Id}' is {window}.", "Append less, or go on in a new context.");
-        }
-    }
-
-    /// <summary>Checks that a context's KV can be held at all.</summary>
-    /// <param name="context">The context, for the message.</param>
-    /// <param name="tokens">Its tokens.</param>
-    /// <param name="model">Its model.</param>
-    /// <param name="budget">The device's budget.</param>
-    public static void CheckBudget(string context, int tokens, ServedModel model, KvBudget budget)
-    {
-        var bytes = model.Loaded.Layout.BytesOf(tokens);
-        if (bytes > budget.TotalBytes)
-        {
-            throw new GranaryException(
-                ErrorCodes.KvBudgetExceeded,
-                $"'{context}' needs {bytes} bytes of KV, the budget is {budget.TotalBytes}.",
-                "Shorten the context, or raise Granary:Residency:BudgetBytes.");
         }
     }
 

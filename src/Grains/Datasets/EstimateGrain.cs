@@ -63,9 +63,9 @@ internal sealed class EstimateGrain(
             var model = query.Model;
             var read = await TokenReader.ReadAsync("context", context.Input, model, query.Worker);
             var (ids, _) = TokenLimits.FitContext(read, new CreateContextRequest { Input = context.Input }, model);
-            TokenLimits.CheckBudget(context.Name, ids.Length, model, registry.Budget);
             var existing = await FindExistingAsync(query, context.Name, ids, cancellationToken);
             var owner = existing?.ChunkTenant ?? sharing.Value.ChunkTenantOf(query.Tenant);
+            registry.RequireFits(context.Name, owner, model.Loaded.Layout.BytesOf(ids.Length));
             var (salt, isKnown) = await GetSaltAsync(query, owner, cancellationToken);
             var chain = model.ChainOf(salt, owner, ids);
             if (existing is { State: ManifestStates.Stored } && existing.Chunks.ContainsKey(model.Numerics))

@@ -42,6 +42,8 @@ public static class GranaryGrainsExtensions
         services.AddSingleton(new ModelSpecStore(store));
         services.AddOptions<ResidencyOptions>().BindConfiguration("Granary:Residency").ValidateOnStart();
         services.AddSingleton<IValidateOptions<ResidencyOptions>, ResidencyOptionsValidator>();
+        services.AddOptions<TenantsOptions>().BindConfiguration("Granary:Tenants").ValidateOnStart();
+        services.AddSingleton<IValidateOptions<TenantsOptions>, TenantsOptionsValidator>();
         services.AddOptions<PlanOptions>().BindConfiguration("Granary:Plan").ValidateOnStart();
         services.AddSingleton<IValidateOptions<PlanOptions>, PlanOptionsValidator>();
         services.AddOptions<SharingOptions>().BindConfiguration("Granary:Sharing").ValidateOnStart();
@@ -49,6 +51,7 @@ public static class GranaryGrainsExtensions
         services.AddOptions<SweepOptions>().BindConfiguration("Granary:Sweep").ValidateOnStart();
         services.AddSingleton<IValidateOptions<SweepOptions>, SweepOptionsValidator>();
         services.AddSingleton<SweepSchedule>();
+        services.AddSingleton<TenantStorage>();
         services.AddOptions<ModelsOptions>().BindConfiguration("Granary:Models").ValidateOnStart();
         services.AddSingleton<IValidateOptions<ModelsOptions>, ModelsOptionsValidator>();
         services.AddOptions<EngineOptions>().BindConfiguration("Granary:Engine");

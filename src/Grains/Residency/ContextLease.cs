@@ -15,7 +15,10 @@ internal sealed class ContextLease
     private DateTimeOffset? _pinnedUntil;
     private bool _isKept;
 
-    internal ContextLease(KvRegistry registry) => _registry = registry;
+    internal ContextLease(KvRegistry registry, string tenant) => (_registry, Tenant) = (registry, tenant);
+
+    /// <summary>Gets who pays for the pages.</summary>
+    public string Tenant { get; }
 
     /// <summary>Gets whether all pages are there and nobody has closed or reclaimed the lease.</summary>
     public bool IsResident
@@ -94,7 +97,7 @@ internal sealed class ContextLease
 
         if (mayReclaim)
         {
-            _registry.Budget.NoteReclaimable();
+            _registry.NoteReclaimable(this);
         }
     }
 
@@ -142,7 +145,7 @@ internal sealed class ContextLease
         if (open)
         {
             // No byte came back, and yet a waiter may have waited for just this: nothing else would wake it.
-            _registry.Budget.NoteReclaimable();
+            _registry.NoteReclaimable(this);
             return;
         }
 

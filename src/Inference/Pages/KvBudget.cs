@@ -49,11 +49,7 @@ public sealed class KvBudget(long totalBytes, Func<long, long>? reclaim = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         cancellationToken.ThrowIfCancellationRequested();
-        if (bytes > TotalBytes)
-        {
-            throw PageErrors.BudgetExceeded(bytes, TotalBytes);
-        }
-
+        RequireFits(bytes);
         var waiter = new Waiter(bytes);
         var queue = batch ? _batch : _interactive;
         lock (_lock)
@@ -92,6 +88,18 @@ public sealed class KvBudget(long totalBytes, Func<long, long>? reclaim = null)
         }
 
         return new KvReservation(this, bytes);
+    }
+
+    /// <summary>Refuses what could never be admitted.</summary>
+    /// <param name="bytes">All bytes of a request.</param>
+    /// <exception cref="Errors.InferenceException"><c>KvBudgetExceeded</c>: more than the whole budget, or than pinned contexts leave of it. Raise it, or unpin one.</exception>
+    public void RequireFits(long bytes)
+    {
+        var kept = Kept();
+        if (bytes > TotalBytes - kept)
+        {
+            throw PageErrors.BudgetExceeded(bytes, TotalBytes, kept);
+        }
     }
 
     /// <summary>Tells whether all who wait could be admitted one day if some bytes were never reclaimed.</summary>

@@ -5,16 +5,29 @@ namespace Granary.Inference.Pages;
 public sealed class KvReservation : IDisposable
 {
     private readonly KvBudget _budget;
+    private readonly KvBudget? _also;
     private long _bytes;
 
-    internal KvReservation(KvBudget budget, long bytes)
-    {
-        _budget = budget;
-        _bytes = bytes;
-    }
+    internal KvReservation(KvBudget budget, long bytes, KvBudget? also = null) => (_budget, _bytes, _also) = (budget, bytes, also);
 
     /// <summary>Gets the bytes that are still held.</summary>
     public long Bytes => Interlocked.Read(ref _bytes);
+
+    /// <summary>Makes one of two reservations of as many bytes, each of another budget: whoever gives its bytes back gives them back to both.</summary>
+    /// <param name="other">The other, of a budget alone; both go over to the result.</param>
+    /// <returns>The reservation; the caller's.</returns>
+    /// <exception cref="ArgumentException">They do not hold as many bytes.</exception>
+    public KvReservation JoinedBy(KvReservation other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        if (Bytes != other.Bytes || _also is not null || other._also is not null)
+        {
+            throw new ArgumentException("Two reservations of other sizes, or of more budgets, cannot be one.", nameof(other));
+        }
+
+        Interlocked.Exchange(ref other._bytes, 0);
+        return new KvReservation(_budget, Interlocked.Exchange(ref _bytes, 0), other._budget);
+    }
 
     /// <summary>Moves bytes to an owner with a lifetime of its own, such as a page.</summary>
     /// <param name="bytes">How many, at most <see cref="Bytes"/>.</param>
@@ -33,7 +46,7 @@ public sealed class KvReservation : IDisposable
 
             if (Interlocked.CompareExchange(ref _bytes, held - bytes, held) == held)
             {
-                return new KvReservation(_budget, bytes);
+                return new KvReservation(_budget, bytes, _also);
             }
         }
     }
@@ -45,6 +58,7 @@ public sealed class KvReservation : IDisposable
         if (held > 0)
         {
             _budget.Return(held);
+            _also?.Return(held);
         }
     }
 }

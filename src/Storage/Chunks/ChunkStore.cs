@@ -75,6 +75,14 @@ public sealed class ChunkStore(IObjectStore store)
     public async Task<bool> ExistsAsync(ChunkIdentity identity, CancellationToken cancellationToken) =>
         await store.HeadAsync(identity.Key, cancellationToken).ConfigureAwait(false) is { } info && info.Length == StoredBytes(identity);
 
+    /// <summary>Sums up the chunks of a tenant, those that nobody names any more included.</summary>
+    /// <param name="tenant">The tenant, or <see cref="ChunkIdentity.SharedTenant"/>.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <returns>Bytes.</returns>
+    /// <exception cref="StorageException"><c>StoreUnavailable</c>: the store does not answer; see its message.</exception>
+    public async Task<long> SumBytesAsync(string tenant, CancellationToken cancellationToken) =>
+        await store.ListAsync(ChunkIdentity.PrefixOf(tenant), cancellationToken).Select(static info => info.Length).SumAsync(cancellationToken).ConfigureAwait(false);
+
     /// <summary>Touches a chunk, so that a collector that listed it before leaves it alone.</summary>
     /// <param name="identity">The chunk.</param>
     /// <param name="cancellationToken">Cancels.</param>

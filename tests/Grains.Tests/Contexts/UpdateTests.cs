@@ -225,13 +225,20 @@ public sealed class UpdateTests(UpdateTests.ClockedSilo silo) : IClassFixture<Up
         protected override TimeProvider Time => Clock;
     }
 
-    /// <summary>The time of day moves when it is told to; timers and timestamps are the system's.</summary>
+    /// <summary>The time of day moves when it is told to, and what is measured jumps with it; timers are the system's.</summary>
     public sealed class Calendar : TimeProvider
     {
         private readonly FakeTimeProvider _day = new(System.GetUtcNow());
+        private long _jumped;
 
-        public void Advance(TimeSpan by) => _day.Advance(by);
+        public void Advance(TimeSpan by)
+        {
+            _day.Advance(by);
+            Interlocked.Add(ref _jumped, (long)(by.TotalSeconds * TimestampFrequency));
+        }
 
         public override DateTimeOffset GetUtcNow() => _day.GetUtcNow();
+
+        public override long GetTimestamp() => base.GetTimestamp() + Interlocked.Read(ref _jumped);
     }
 }

@@ -72,6 +72,7 @@ public class OneSilo : IAsyncLifetime
             silo.Services.Configure<EngineOptions>(Configure);
             silo.Services.Configure<SweepOptions>(Configure);
             silo.Services.Configure<SharingOptions>(Configure);
+            silo.Services.Configure<TenantsOptions>(Configure);
             silo.Services.Configure<PlanOptions>(options => options.Default = Plan);
         });
         _cluster = builder.Build();
@@ -92,6 +93,11 @@ public class OneSilo : IAsyncLifetime
 
     /// <summary>Sets up which tenants share.</summary>
     protected virtual void Configure(SharingOptions options)
+    {
+    }
+
+    /// <summary>Sets up what tenants may have.</summary>
+    protected virtual void Configure(TenantsOptions options)
     {
     }
 

@@ -90,7 +90,7 @@ public sealed class SiloModelsTests : IDisposable
 
     private static PrefixPlanner Planner() => new(
         new ChunkProbe(new InMemoryObjectStore(TimeProvider.System), TimeProvider.System),
-        new KvRegistry(Options.Create(new ResidencyOptions()), TimeProvider.System, NullLogger<KvRegistry>.Instance),
+        new KvRegistry(Options.Create(new ResidencyOptions()), Options.Create(new TenantsOptions()), TimeProvider.System, NullLogger<KvRegistry>.Instance),
         Options.Create(new PlanOptions()),
         TimeProvider.System,
         NullLogger<PrefixPlanner>.Instance);

@@ -18,14 +18,18 @@ public sealed class KvRegistryTests
     private readonly FakeTimeProvider _time = new();
     private readonly KvRegistry _registry;
 
-    public KvRegistryTests() => _registry = new(Options.Create(new ResidencyOptions { BudgetBytes = 8 * PageBytes }), _time, NullLogger<KvRegistry>.Instance);
+    public KvRegistryTests() => _registry = new(
+        Options.Create(new ResidencyOptions { BudgetBytes = 8 * PageBytes }),
+        Options.Create(new TenantsOptions { ["small"] = new() { ResidentBytes = 4 * PageBytes } }),
+        _time,
+        NullLogger<KvRegistry>.Instance);
 
     private long Used => _registry.Budget.UsedBytes;
 
     [Fact, Trait("Invariant", "9")]
     public async Task TryRead_BeforeTheLeaseIsComplete_GivesNothing()
     {
-        var lease = _registry.Open(Activation.Start().Context, reclaimFirst: false);
+        var lease = _registry.Open(Activation.Start().Context, "default", reclaimFirst: false);
         using (lease.BeginFill())
         {
             lease.Attach(await NewPageAsync());
@@ -94,7 +98,7 @@ public sealed class KvRegistryTests
     [Fact, Trait("Invariant", "9")]
     public async Task Close_WhileItIsFilled_FreesWhatWasAttachedWhenTheFillerLeaves()
     {
-        var lease = _registry.Open(Activation.Start().Context, reclaimFirst: false);
+        var lease = _registry.Open(Activation.Start().Context, "default", reclaimFirst: false);
         var filling = lease.BeginFill();
         lease.Attach(await NewPageAsync());
         lease.Close();
@@ -208,8 +212,8 @@ public sealed class KvRegistryTests
         var (first, second) = (await ResidentAsync(pages: 3), await ResidentAsync(pages: 2));
         first.Keep(DateTimeOffset.MaxValue);
         second.Keep(DateTimeOffset.MaxValue);
-        Assert.Throws<GranaryException>(() => _registry.RequireKeepable("second", second, 2 * PageBytes));
-        _registry.RequireKeepable("first", first, 4 * PageBytes);
+        Assert.Throws<GranaryException>(() => _registry.RequireKeepable("second", "default", second, 2 * PageBytes));
+        _registry.RequireKeepable("first", "default", first, 4 * PageBytes);
         using (await AdmitAsync(5 * PageBytes))
         {
             Assert.Equal((true, false), (first.IsResident, second.IsResident));
@@ -259,10 +263,10 @@ public sealed class KvRegistryTests
             made[i] = await NewPageAsync();
         }
 
-        return Fill(_registry.Open(owner ?? Activation.Start().Context, reclaimFirst), made);
+        return Fill(_registry.Open(owner ?? Activation.Start().Context, "default", reclaimFirst), made);
     }
 
-    private ContextLease Resident(params KvPage[] pages) => Fill(_registry.Open(Activation.Start().Context, reclaimFirst: false), pages);
+    private ContextLease Resident(params KvPage[] pages) => Fill(_registry.Open(Activation.Start().Context, "default", reclaimFirst: false), pages);
 
     private static ContextLease Fill(ContextLease lease, KvPage[] pages)
     {

@@ -138,4 +138,36 @@ public sealed class KvBudgetTests
         },
         iter: 200,
         threads: 1);
+
+    [Fact]
+    public async Task AdmitAsync_MoreThanWhatIsKeptLeaves_IsRefusedAtOnce()
+    {
+        var kept = 60L;
+        var budget = new KvBudget(100) { Kept = () => kept };
+        await Assert.ThrowsAsync<InferenceException>(() => budget.AdmitAsync(41, batch: false, CancellationToken.None));
+        (await budget.AdmitAsync(40, batch: false, CancellationToken.None)).Dispose();
+        kept = 0;
+        using var all = await budget.AdmitAsync(100, batch: false, CancellationToken.None);
+        var waiting = budget.AdmitAsync(30, batch: true, CancellationToken.None);
+        Assert.Equal((true, false), (budget.FitsAllWaiters(70), budget.FitsAllWaiters(71)));
+        all.Dispose();
+        (await waiting).Dispose();
+        Assert.Equal(0, budget.UsedBytes);
+    }
+
+    [Fact]
+    public async Task JoinedBy_PartsOfTwoBudgets_GoBackToBoth()
+    {
+        var (device, tenant) = (new KvBudget(100), new KvBudget(50));
+        var both = (await device.AdmitAsync(40, batch: false, CancellationToken.None)).JoinedBy(await tenant.AdmitAsync(40, batch: false, CancellationToken.None));
+        var part = both.Take(15);
+        both.Dispose();
+        Assert.Equal((15L, 15L), (device.UsedBytes, tenant.UsedBytes));
+        part.Dispose();
+        part.Dispose();
+        Assert.Equal((0L, 0L), (device.UsedBytes, tenant.UsedBytes));
+        using var other = await tenant.AdmitAsync(1, batch: false, CancellationToken.None);
+        using var more = await device.AdmitAsync(2, batch: false, CancellationToken.None);
+        Assert.Throws<ArgumentException>(() => more.JoinedBy(other));
+    }
 }
