@@ -43,7 +43,7 @@ public sealed class CommandTests : IDisposable
     public async Task ClusterStatus_Json_IsOneArray()
     {
         Assert.Equal(0, await RunAsync("cluster", "status", "--cluster", "redis://r", "--json"));
-        Assert.Equal("""[{"silo":"silo-1","address":"S127.0.0.1:11111:1","state":"serving","role":"both","models":[{"model":"tiny","numerics":"n1","exact":true}],"budgetBytes":1000,"residentBytes":42,"freeBytes":958,"contexts":2,"streams":1,"prefilledTokens":0}]""" + "\n", Output);
+        Assert.Equal("""[{"silo":"silo-1","address":"S127.0.0.1:11111:1","state":"serving","role":"both","models":[{"model":"tiny","numerics":"n1","exact":true}],"budgetBytes":1000,"residentBytes":42,"freeBytes":958,"contexts":2,"streams":1,"prefilledTokens":0,"leases":0,"waiting":0,"queued":0}]""" + "\n", Output);
     }
 
     [Fact]

@@ -26,7 +26,7 @@ internal static class StatusVerb
     }
 
     private static void Show(ITerminal terminal, List<SiloDocument> silos) =>
-        ResultTable.Write(terminal, ["silo", "address", "state", "role", "models", ">contexts", ">streams", ">prefilled", ">resident", ">free", ">budget"], silos.Select(silo => new[]
+        ResultTable.Write(terminal, ["silo", "address", "state", "role", "models", ">contexts", ">streams", ">waiting", ">prefilled", ">resident", ">free", ">budget"], silos.Select(silo => new[]
         {
             silo.Silo,
             silo.Address,
@@ -35,6 +35,7 @@ internal static class StatusVerb
             string.Join(", ", silo.Models.Select(static model => model.Exact ? model.Model : $"{model.Model} (inexact)")),
             $"{silo.Contexts}",
             $"{silo.Streams}",
+            $"{silo.Waiting}",
             $"{silo.PrefilledTokens}",
             ByteSizes.Show(silo.ResidentBytes),
             ByteSizes.Show(silo.FreeBytes),

@@ -43,6 +43,18 @@ public sealed record SiloDescription
     /// <summary>Gets the tokens of context pages that it has computed since it started: a context that is computed twice is counted twice.</summary>
     [Id(9)]
     public long PrefilledTokens { get; init; }
+
+    /// <summary>Gets the contexts that hold KV there, or are about to.</summary>
+    [Id(10)]
+    public int Leases { get; init; }
+
+    /// <summary>Gets the requests that wait for KV bytes there.</summary>
+    [Id(11)]
+    public int Waiting { get; init; }
+
+    /// <summary>Gets the requests (an ask, a score, a page) that its engine has accepted and not finished.</summary>
+    [Id(12)]
+    public int Queued { get; init; }
 }
 
 /// <summary>A model that a silo serves.</summary>

@@ -1,7 +1,6 @@
 using Granary.Contexts;
 using Granary.Errors;
 using Granary.Grains.Contexts;
-using Granary.Grains.Draining;
 using Granary.Grains.Errors;
 using Granary.Grains.Placement;
 using Granary.Models;

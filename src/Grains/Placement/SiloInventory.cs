@@ -114,6 +114,9 @@ internal readonly record struct SiloRoom(long FreeBytes, int Placed) : IComparab
 /// <param name="Contexts">Its activations of contexts.</param>
 /// <param name="Streams">The streams that callers have open on it.</param>
 /// <param name="PrefilledTokens">The tokens of pages that it has computed since it started.</param>
+/// <param name="Leases">The contexts' leases that are open.</param>
+/// <param name="Waiting">The requests that wait for KV bytes.</param>
+/// <param name="Queued">The requests that the engine has accepted and not finished.</param>
 [GenerateSerializer, Immutable, Alias("granary.silo-stock")]
 internal sealed record SiloStock(
     [property: Id(0)] string Name,
@@ -128,7 +131,10 @@ internal sealed record SiloStock(
     [property: Id(9)] long BudgetBytes = 0,
     [property: Id(10)] int Contexts = 0,
     [property: Id(11)] int Streams = 0,
-    [property: Id(12)] long PrefilledTokens = 0);
+    [property: Id(12)] long PrefilledTokens = 0,
+    [property: Id(13)] int Leases = 0,
+    [property: Id(14)] int Waiting = 0,
+    [property: Id(15)] int Queued = 0);
 
 /// <summary>A served model's numerics id.</summary>
 /// <param name="Model">The model.</param>

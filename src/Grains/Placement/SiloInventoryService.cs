@@ -3,6 +3,7 @@ using Granary.Grains.Draining;
 using Granary.Grains.Hosting;
 using Granary.Grains.Models;
 using Granary.Grains.Residency;
+using Granary.Inference.Engine;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 using Orleans.Runtime.Services;
@@ -59,6 +60,7 @@ internal sealed partial class SiloInventoryService(
     KvRegistry registry,
     ResidentContexts resident,
     PageFiller filler,
+    DeviceEngine engine,
     SiloDrain drain,
     HostedRole role,
     TimeProvider time) : GrainService(id, silo, loggers), ISiloInventoryService
@@ -137,7 +139,10 @@ internal sealed partial class SiloInventoryService(
             BudgetBytes: registry.Budget.TotalBytes,
             Contexts: drain.Contexts,
             Streams: drain.Streams,
-            PrefilledTokens: filler.PrefilledTokens);
+            PrefilledTokens: filler.PrefilledTokens,
+            Leases: registry.Leases,
+            Waiting: registry.Waiters,
+            Queued: engine.QueueDepth);
         inventory.Note(local.SiloAddress, stock);
         return stock;
     }

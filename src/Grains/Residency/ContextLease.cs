@@ -15,7 +15,10 @@ internal sealed class ContextLease
     private DateTimeOffset? _pinnedUntil;
     private bool _isKept;
 
-    internal ContextLease(KvRegistry registry, string tenant) => (_registry, Tenant) = (registry, tenant);
+    internal ContextLease(KvRegistry registry, IGrainContext owner, string tenant) => (_registry, Owner, Tenant) = (registry, owner, tenant);
+
+    /// <summary>Gets the activation that it is closed with.</summary>
+    internal IGrainContext Owner { get; }
 
     /// <summary>Gets who pays for the pages.</summary>
     public string Tenant { get; }

@@ -14,6 +14,7 @@ internal sealed partial class KvRegistry
     private readonly Guid _process = Guid.NewGuid();
     private readonly Lock _gate = new();
     private readonly HashSet<ContextLease> _leases = [];
+    private readonly Dictionary<IGrainContext, HashSet<ContextLease>> _owned = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<ContextLease, (long Bytes, DateTimeOffset Until)> _kept = [];
     private readonly ConcurrentDictionary<long, DeviceWork> _work = [];
     private readonly ConcurrentDictionary<string, KvBudget> _budgets = new(StringComparer.Ordinal); // of tenants that have one
@@ -38,6 +39,21 @@ internal sealed partial class KvRegistry
 
     /// <summary>Gets the single flights of pages that are being read or computed.</summary>
     public PageFlights Flights { get; } = new();
+
+    /// <summary>Gets the leases that are open.</summary>
+    public int Leases
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _leases.Count;
+            }
+        }
+    }
+
+    /// <summary>Gets the requests that wait for a tenant's bytes, or the device's.</summary>
+    public int Waiters => Budget.Waiters + _budgets.Values.Sum(static budget => budget.Waiters);
 
     /// <summary>Waits until bytes are free, in order: first of the tenant's budget, where it has one, then of the device.</summary>
     /// <param name="tenant">Who pays: the tenant, or <c>shared</c>.</param>
@@ -102,15 +118,25 @@ internal sealed partial class KvRegistry
     /// <param name="reclaimFirst">Whether it is to be reclaimed before all others, as a precomputed context is.</param>
     public ContextLease Open(IGrainContext owner, string tenant, bool reclaimFirst)
     {
-        var lease = new ContextLease(this, tenant);
+        var (lease, isFirst) = (new ContextLease(this, owner, tenant), false);
         lock (_gate)
         {
             lease.LastUse = reclaimFirst ? -1 : ++_uses;
             _leases.Add(lease);
+            if (!_owned.TryGetValue(owner, out var owned))
+            {
+                (_owned[owner], isFirst) = (owned = [], true);
+            }
+
+            owned.Add(lease);
         }
 
-        _ = owner.Deactivated.ContinueWith(
-            static (_, state) => ((ContextLease)state!).Close(), lease, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        if (isFirst)
+        {
+            // Once an activation, not once a lease: an activation may live long, and be restored again and again.
+            _ = owner.Deactivated.ContinueWith(_ => CloseAllOf(owner), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        }
+
         return lease;
     }
 
@@ -167,6 +193,21 @@ internal sealed partial class KvRegistry
         {
             _leases.Remove(lease);
             _kept.Remove(lease);
+            _owned.GetValueOrDefault(lease.Owner)?.Remove(lease);
+        }
+    }
+
+    private void CloseAllOf(IGrainContext owner)
+    {
+        ContextLease[] open;
+        lock (_gate)
+        {
+            open = _owned.Remove(owner, out var owned) ? [.. owned] : [];
+        }
+
+        foreach (var lease in open)
+        {
+            lease.Close();
         }
     }
 

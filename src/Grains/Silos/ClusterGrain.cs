@@ -71,5 +71,8 @@ internal sealed class ClusterGrain(SiloInventory inventory, IClusterMembershipSe
         Contexts = stock.Contexts,
         Streams = stock.Streams,
         PrefilledTokens = stock.PrefilledTokens,
+        Leases = stock.Leases,
+        Waiting = stock.Waiting,
+        Queued = stock.Queued,
     };
 }

@@ -39,6 +39,18 @@ public sealed class KvBudget(long totalBytes, Func<long, long>? reclaim = null)
         }
     }
 
+    /// <summary>Gets the requests that wait for bytes.</summary>
+    public int Waiters
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _interactive.Count + _batch.Count;
+            }
+        }
+    }
+
     /// <summary>Waits until bytes are free, in order.</summary>
     /// <param name="bytes">All bytes that the request will need.</param>
     /// <param name="batch">Whether interactive requests go first.</param>

@@ -73,6 +73,12 @@ internal sealed class FakeContext : IGranaryContext
 
     public IAsyncEnumerable<ContextProgress> ForkAsync(ForkRequest request, CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
+    public Task<ContextDescription> UpdateAsync(UpdateContextRequest request, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+    public IAsyncEnumerable<WarmProgress> WarmAsync(WarmRequest request, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+    public IAsyncEnumerable<VerifyProgress> VerifyAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
     public IAsyncEnumerable<ContextProgress> AppendAsync(AppendRequest request, CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
     public Task<ContextDescription> GetAsync(CancellationToken cancellationToken = default) => throw new NotSupportedException();

@@ -114,6 +114,9 @@ internal sealed class SiloProcess : IAsyncDisposable
     /// <summary>Lets it go on, with SIGCONT.</summary>
     public void Continue() => _process.Continue();
 
+    /// <summary>Gets the memory that it has resident, in bytes.</summary>
+    public long ResidentSetBytes => _process.ResidentSetBytes;
+
     /// <summary>Waits until it has ended.</summary>
     public Task<int> WaitForExitAsync(TimeSpan most, CancellationToken cancellationToken) => _process.WaitForExitAsync(most, cancellationToken);
 

@@ -13,6 +13,8 @@ internal sealed class FakeClient(IGranaryContext context) : IGranaryClient
 
     public IAsyncEnumerable<ContextDescription> ListContextsAsync(string? model = null, string? tenant = null, CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
+    public Task<ContextPage> ListContextsPageAsync(ContextListRequest request, string? tenant = null, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
     public IAsyncEnumerable<AnswerPart> GenerateAsync(string model, GenerateRequest request, string? tenant = null, CancellationToken cancellationToken = default) => throw new NotSupportedException();
 
     public IGranaryDataset Dataset(string name, string? tenant = null) => throw new NotSupportedException();

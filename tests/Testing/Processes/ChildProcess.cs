@@ -155,6 +155,17 @@ public sealed class ChildProcess : IAsyncDisposable
         return last.Count == 0 ? " It wrote nothing." : $" Its last lines:\n  {string.Join("\n  ", last)}";
     }
 
+    /// <summary>Gets the memory that the process has resident.</summary>
+    /// <value>Bytes.</value>
+    public long ResidentSetBytes
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
     /// <summary>Sets the priority of all its threads.</summary>
     /// <param name="niceness">0 is usual, 19 yields to all others.</param>
     public void SetNiceness(int niceness)
