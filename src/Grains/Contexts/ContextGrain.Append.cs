@@ -88,7 +88,7 @@ internal sealed partial class ContextGrain
         var chain = await GetChainAsync(ids, current.Manifest.ChunkTenant, stopping);
         var known = current.Manifest.Chunks.GetValueOrDefault(Model.Numerics)?.Select(static chunk => chunk.Hash).ToHashSet() ?? [];
         using var room = await storage.TakeAsync(
-            Key, current.Manifest.ChunkTenant, chain.Where(chunk => !known.Contains(chunk.Hash.ToString())).Sum(ChunkStore.StoredBytes), stopping);
+            Key, current.Manifest.ChunkTenant, () => ValueTask.FromResult(chain.Where(chunk => !known.Contains(chunk.Hash.ToString())).Sum(ChunkStore.StoredBytes)), stopping);
         using var reservation = await registry.AdmitAsync(current.Manifest.ChunkTenant, Model.Loaded.Layout.BytesOf(ids.Length), growth.Batch, stopping);
         var lease = registry.Open(activation, current.Manifest.ChunkTenant, reclaimFirst: growth.Batch);
         using var filling = lease.BeginFill();

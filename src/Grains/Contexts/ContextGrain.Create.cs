@@ -92,7 +92,10 @@ internal sealed partial class ContextGrain
         {
             // Of chunks that are there already it takes too much room, for as long as it runs; a fork is on those of its parent.
             using var room = await storage.TakeAsync(
-                Key, creation.ChunkTenant, creation.Parent is null ? (await GetChainAsync(ids, creation.ChunkTenant, stopping)).Sum(ChunkStore.StoredBytes) : 0, stopping);
+                Key,
+                creation.ChunkTenant,
+                async () => creation.Parent is null ? (await GetChainAsync(ids, creation.ChunkTenant, stopping)).Sum(ChunkStore.StoredBytes) : 0,
+                stopping);
             var accepted = await AcceptAsync(creation, stopping);
             transition.OutliveCallers();
             sweeps.Ensure(Id.Tenant); // what is stored has to be collected one day

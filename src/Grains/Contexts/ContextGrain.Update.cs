@@ -11,7 +11,7 @@ internal sealed partial class ContextGrain
     // Each time round another process has committed.
     private const int MostUpdateAttempts = 32;
 
-    // One commit of this activation at a time, so that its own do not fence each other: those of other processes may. Held while the store is read and
+    // One commit of this activation at a time, deletions apart, so that its own do not fence each other: those of other processes may. Held while the store is read and
     // written, never while the engine works or bytes are waited for (invariant 8).
     private readonly CommitTurn _commitTurn = new();
     private Task _refresh = Task.CompletedTask;

@@ -101,7 +101,7 @@ internal sealed partial class ContextGrain(
 
     private async Task<bool> DeleteOnceAsync(string operationId)
     {
-        using var turn = await _commitTurn.TakeAsync(_stopping.Token);
+        // Without a turn: a deletion does not wait for the answer to another commit, which its tombstone fences.
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -119,7 +119,7 @@ internal sealed partial class ContextGrain(
                 _create?.Cancel();
                 return true;
             }
-            catch (ObjectConflictException) when (attempt < MostCommitAttempts)
+            catch (ObjectConflictException) when (attempt < MostUpdateAttempts)
             {
                 // A creation, or a next version, was quicker: what it acknowledged is deleted.
             }

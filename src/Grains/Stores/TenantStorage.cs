@@ -23,18 +23,19 @@ internal sealed class TenantStorage(ChunkStore chunks, IOptions<TenantsOptions> 
     /// <summary>Takes room for what is to be written.</summary>
     /// <param name="context">The context, for the message.</param>
     /// <param name="tenant">Under whose prefix it is written.</param>
-    /// <param name="bytes">At most so many bytes.</param>
+    /// <param name="countAsync">Counts the bytes, at most so many; called where there is a bound only.</param>
     /// <param name="cancellationToken">Ends the listing.</param>
     /// <returns>The room; the caller tells it what was written, and disposes it.</returns>
     /// <exception cref="GranaryException"><see cref="ErrorCodes.KvBudgetExceeded"/>: the tenant would have more than it may.</exception>
     /// <exception cref="Storage.Errors.StorageException"><c>StoreUnavailable</c>: what it has is not known.</exception>
-    public async Task<StoredRoom> TakeAsync(string context, string tenant, long bytes, CancellationToken cancellationToken)
+    public async Task<StoredRoom> TakeAsync(string context, string tenant, Func<ValueTask<long>> countAsync, CancellationToken cancellationToken)
     {
         if (options.Value.Of(tenant).StoredBytes is not { } most)
         {
             return new StoredRoom(null, 0);
         }
 
+        var bytes = await countAsync();
         var tally = _tallies.GetOrAdd(tenant, static _ => new Tally());
         await tally.ListAsync(MostAge, ListAsync, time, cancellationToken);
         if (tally.TryTake(bytes, most))

@@ -1,7 +1,9 @@
 using Granary.Contexts;
 using Granary.Errors;
 using Granary.Grains.Tests.Hosting;
+using Granary.Storage.Errors;
 using Granary.Storage.Manifests;
+using Granary.Storage.Objects;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Grains.Tests.Contexts;
@@ -132,6 +134,65 @@ public sealed class UpdateTests(UpdateTests.ClockedSilo silo) : IClassFixture<Up
         await AssertFailsAsync(ErrorCodes.ContextNotFound, () => context.GetAsync());
     }
 
+    [Fact, Trait("Invariant", "4")]
+    public async Task AskAsync_RefreshFailsOrComesTooLate_IsAnsweredAndNothingIsRevived()
+    {
+        const string key = $"contexts/default/{OneSilo.Model}/late.json";
+        var overtaken = new OvertakenStore(silo.Store);
+        await using var other = new SecondClockedSilo(overtaken);
+        await other.InitializeAsync();
+        var context = other.Context("late");
+        var made = (await CreateAsync(context, new CreateContextRequest { Input = TokenInput.OfTokens(1, 2, 3), TimeToLive = Hour, RefreshOnHit = true })).Context.Created;
+        var failed = new TaskCompletionSource();
+        overtaken.Overtake(key, () =>
+        {
+            failed.SetResult();
+            throw new StorageException(ErrorCodes.StoreUnavailable, "down", "wait");
+        });
+
+        other.Clock.Advance(Hour / 2);
+        await AskAsync(context);
+        await failed.Task.WaitAsync(TimeSpan.FromSeconds(20), Stopping);
+        Assert.Equal(made + Hour, (await context.GetAsync()).Expires);
+
+        var ended = new TaskCompletionSource();
+        overtaken.Overtake(key, async () =>
+        {
+            var manifests = new ManifestStore(silo.Store);
+            var stored = (await manifests.FindAsync("default", OneSilo.Model, "late", Stopping))!;
+            await manifests.CommitAsync(stored.Manifest with { Expires = other.Clock.GetUtcNow() }, stored, Stopping); // another process expires it, just before
+            ended.SetResult();
+        });
+        await Wait.UntilAsync(
+            async () =>
+            {
+                try
+                {
+                    await AskAsync(context); // each hit tries, once the refresh before has ended
+                }
+                catch (GranaryException e) when (e.Code is ErrorCodes.ContextNotFound or ErrorCodes.ContextConflict)
+                {
+                    // It has been ended.
+                }
+
+                return ended.Task.IsCompleted;
+            },
+            "no hit tried to move the expiry again");
+        await Wait.UntilAsync(
+            async () =>
+            {
+                try
+                {
+                    return (await context.GetAsync()) is null;
+                }
+                catch (GranaryException e) when (e.Code == ErrorCodes.ContextNotFound)
+                {
+                    return true;
+                }
+            },
+            "what had expired came back");
+    }
+
     [Fact]
     public async Task AskAsync_WithoutRefresh_LeavesTheExpiryAlone()
     {
@@ -220,6 +281,15 @@ public sealed class UpdateTests(UpdateTests.ClockedSilo silo) : IClassFixture<Up
     /// <summary>A silo whose calendar is the test's; what it measures, and what it waits for, is real.</summary>
     public sealed class ClockedSilo : OneSilo
     {
+        public Calendar Clock { get; } = new();
+
+        protected override TimeProvider Time => Clock;
+    }
+
+    private sealed class SecondClockedSilo(IObjectStore store) : OneSilo
+    {
+        public override IObjectStore Store => store;
+
         public Calendar Clock { get; } = new();
 
         protected override TimeProvider Time => Clock;
