@@ -41,8 +41,8 @@ internal sealed partial class ContextGrain
                 var manifest = (await RequireAsync(cancellationToken)).Manifest;
                 try
                 {
-                    using var grant = await GrantAsync(manifest, tailBytes: 0, request.Plan, request.Batch, cancellationToken);
                     NoteHit();
+                    using var grant = await GrantAsync(manifest, tailBytes: 0, request.Plan, request.Batch, cancellationToken);
                     return new ContextWarmed(
                         Describe(_stored is { } stored && IsCurrent(manifest) ? stored.Manifest : manifest),
                         grant.ResidentTokens,
