@@ -15,9 +15,9 @@ internal sealed class HeldStream : IAsyncDisposable
     private HeldStream(IAsyncEnumerator<AnswerPart> parts) => _parts = parts;
 
     /// <summary>Asks, and reads one token.</summary>
-    public static async Task<HeldStream> OpenAsync(IGranaryContext context, CancellationToken cancellationToken)
+    public static async Task<HeldStream> OpenAsync(IGranaryContext context, CancellationToken cancellationToken, GenerationOptions? options = null)
     {
-        var request = new AskRequest { Prompt = TokenInput.OfTokens(7, 8, 9), Options = new GenerationOptions { MaxNewTokens = Tokens, IgnoreEos = true } };
+        var request = new AskRequest { Prompt = TokenInput.OfTokens(7, 8, 9), Options = options ?? new GenerationOptions { MaxNewTokens = Tokens, IgnoreEos = true } };
         var stream = new HeldStream(context.AskAsync(request, cancellationToken).GetAsyncEnumerator(cancellationToken));
         await stream.ReadAsync();
         return stream;
@@ -32,7 +32,8 @@ internal sealed class HeldStream : IAsyncDisposable
             answer = part.Answer ?? answer;
         }
 
-        Assert.Equal(_ids, answer!.TokenIds);
+        Assert.NotNull(answer);
+        Assert.Equal(_ids, answer.TokenIds);
         return answer;
     }
 
