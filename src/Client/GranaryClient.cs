@@ -43,7 +43,8 @@ internal sealed class GranaryClient(IGrainFactory grains, TimeProvider time, Tim
         // A name that no stored context can have: the grain behind it keeps no manifest.
         var id = new ContextId(TenantOf(tenant), Names.CheckModel(model), $"~{Guid.NewGuid():N}");
         var grain = grains.Find<IContextGrain>(id.ToString());
-        return new ResumedAnswer(_calls, (resume, token) => grain.GenerateAsync(request with { Resume = resume ?? request.Resume }, token)).ReadAsync(cancellationToken);
+        var sent = request with { Options = ResumedAnswer.WithSeed(request.Options) };
+        return ResumedAnswer.ReadAsync(_calls, (resume, token) => grain.GenerateAsync(sent with { Resume = resume ?? sent.Resume }, token), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -51,7 +52,7 @@ internal sealed class GranaryClient(IGrainFactory grains, TimeProvider time, Tim
         new GranaryDataset(grains, _calls, new DatasetId(TenantOf(tenant), Names.Check("data set", name)));
 
     /// <inheritdoc/>
-    public IGranaryCluster Cluster => new GranaryCluster(grains, _calls, time ?? TimeProvider.System);
+    public IGranaryCluster Cluster => new GranaryCluster(grains, _calls, time);
 
     /// <inheritdoc/>
     public IGranaryStore Store(string? tenant) => new GranaryStore(grains, Names.Check("tenant", tenant ?? Names.DefaultTenant));

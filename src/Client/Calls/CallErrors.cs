@@ -34,8 +34,9 @@ internal static class CallErrors
     /// <summary>Tells whether a call may succeed when it is tried again.</summary>
     /// <param name="error">What was thrown.</param>
     /// <returns>Whether the cluster, not the request, is the cause.</returns>
-    public static bool IsTransient(Exception error) =>
-        error is TimeoutException or OrleansException or EnumerationAbortedException or OperationCanceledException or GranaryException { Code: ErrorCodes.Unavailable };
+    public static bool IsTransient(Exception error) => (error as GranaryException ?? FindCause(error)) is { } cause
+        ? cause.Code == ErrorCodes.Unavailable
+        : error is TimeoutException or OrleansException or EnumerationAbortedException or OperationCanceledException;
 
     /// <summary>Tells whether no silo serves the model, or hosts that kind of grain.</summary>
     /// <param name="error">What was thrown.</param>

@@ -8,10 +8,11 @@ namespace Granary.Client.Calls;
 internal sealed class GrainCalls
 {
     // A cluster that serves no such model says so soon; a silo that has just joined may not have heard of the others yet.
-    private const int MostNoWorkerRetries = 3;
+    private static readonly TimeSpan MostNoWorker = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
     private static readonly ResiliencePropertyKey<long> FirstFailure = new("granary.first-failure");
+    private static readonly ResiliencePropertyKey<long> FirstNoWorker = new("granary.first-no-worker");
     private readonly TimeProvider _time;
     private readonly TimeSpan _retryFor;
     private readonly ResiliencePipeline _retries;
@@ -100,10 +101,12 @@ internal sealed class GrainCalls
     /// <summary>Enumerates a grain's stream, and opens it again where it breaks: its silo died, or left.</summary>
     /// <typeparam name="T">The element.</typeparam>
     /// <param name="open">Opens the stream, from where it broke or from its start; called anew after each break.</param>
+    /// <param name="isTold">Tells whether an element says nothing new, as the first ones of a stream that was opened again: it is left out, and no sign that the cluster goes on.</param>
     /// <param name="cancellationToken">Ends the stream at the grain, too.</param>
-    /// <returns>The elements of all openings, one after the other.</returns>
+    /// <returns>The elements of all openings, one after the other, each of them new.</returns>
     public async IAsyncEnumerable<T> ReopenAsync<T>(
         Func<CancellationToken, IAsyncEnumerable<T>> open,
+        Func<T, bool> isTold,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -126,15 +129,23 @@ internal sealed class GrainCalls
 
         async ValueTask<bool> MoveNextAsync(CancellationToken token)
         {
-            elements ??= open(token).GetAsyncEnumerator(token);
             try
             {
-                return await elements.MoveNextAsync().ConfigureAwait(false);
+                elements ??= open(token).GetAsyncEnumerator(token);
+                while (await elements.MoveNextAsync().ConfigureAwait(false))
+                {
+                    if (!isTold(elements.Current))
+                    {
+                        return true;
+                    }
+                }
+
+                return false;
             }
             catch (Exception e) when (CallErrors.IsTransient(e))
             {
                 // Not waited for: where the silo is gone, that takes as long as a call may.
-                _ = CloseAsync(elements);
+                _ = elements is null ? Task.CompletedTask : CloseAsync(elements);
                 elements = null;
                 throw;
             }
@@ -144,18 +155,19 @@ internal sealed class GrainCalls
     private bool IsRetried(RetryPredicateArguments<object> arguments)
     {
         var (error, context) = (arguments.Outcome.Exception, arguments.Context);
-        if (error is null || context.CancellationToken.IsCancellationRequested || !CallErrors.IsTransient(error)
-            || (CallErrors.SaysNoWorker(error) && arguments.AttemptNumber >= MostNoWorkerRetries))
+        return error is not null && !context.CancellationToken.IsCancellationRequested && CallErrors.IsTransient(error)
+            && IsWithin(FirstFailure, _retryFor, context)
+            && (!CallErrors.SaysNoWorker(error) || IsWithin(FirstNoWorker, MostNoWorker, context));
+    }
+
+    private bool IsWithin(ResiliencePropertyKey<long> first, TimeSpan most, ResilienceContext context)
+    {
+        if (!context.Properties.TryGetValue(first, out var began))
         {
-            return false;
+            context.Properties.Set(first, began = _time.GetTimestamp());
         }
 
-        if (!context.Properties.TryGetValue(FirstFailure, out var failed))
-        {
-            context.Properties.Set(FirstFailure, failed = _time.GetTimestamp());
-        }
-
-        return _time.GetElapsedTime(failed) < _retryFor;
+        return _time.GetElapsedTime(began) < most;
     }
 
     private static async ValueTask<bool> TranslateAsync(ValueTask<bool> move, CancellationToken cancellationToken)

@@ -4,36 +4,41 @@ using Granary.Contexts;
 namespace Granary.Client.Calls;
 
 /// <summary>An answer whose stream goes on at its next token where it broke, wherever its context is by then.</summary>
-/// <param name="calls">Opens streams again.</param>
-/// <param name="open">Opens the answer's stream: from its start, or from where it broke.</param>
 /// <remarks>DESIGN §5: no token is repeated or skipped. What has arrived is sent along, so it stays what it is even where another silo's numerics would have chosen otherwise.</remarks>
-internal sealed class ResumedAnswer(GrainCalls calls, Func<AnswerResume?, CancellationToken, IAsyncEnumerable<AnswerPart>> open)
+internal static class ResumedAnswer
 {
-    private readonly List<int> _told = [];
-    private AnswerStart? _start;
+    /// <summary>Draws the seed of a sampled answer, so that what is sent again is the same request.</summary>
+    /// <param name="options">As the caller gave them.</param>
+    /// <returns>With a seed, where the answer depends on one.</returns>
+    public static GenerationOptions WithSeed(GenerationOptions options) =>
+        options is { Temperature: > 0, Seed: null } ? options with { Seed = Random.Shared.NextInt64() } : options;
 
-    /// <summary>Reads it.</summary>
+    /// <summary>Reads an answer.</summary>
+    /// <param name="calls">Opens streams again.</param>
+    /// <param name="open">Opens the answer's stream: from its start, or from where it broke.</param>
     /// <param name="cancellationToken">Stops decoding at the next step.</param>
     /// <returns>Its tokens, and last the answer.</returns>
-    public async IAsyncEnumerable<AnswerPart> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    public static async IAsyncEnumerable<AnswerPart> ReadAsync(
+        GrainCalls calls,
+        Func<AnswerResume?, CancellationToken, IAsyncEnumerable<AnswerPart>> open,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await foreach (var part in calls.ReopenAsync(Open, cancellationToken).ConfigureAwait(false))
+        AnswerStart? start = null;
+        var told = new List<int>();
+        await foreach (var part in calls.ReopenAsync(token => open(start is null ? null : new AnswerResume(start, [.. told]), token), NoteStart, cancellationToken).ConfigureAwait(false))
         {
-            if (part.Start is { } start)
-            {
-                _start ??= start;
-                continue;
-            }
-
             if (part.Token is { } token)
             {
-                _told.Add(token.Id);
+                told.Add(token.Id);
             }
 
             yield return part;
         }
-    }
 
-    private IAsyncEnumerable<AnswerPart> Open(CancellationToken cancellationToken) =>
-        open(_start is { } start ? new AnswerResume(start, [.. _told]) : null, cancellationToken);
+        bool NoteStart(AnswerPart part)
+        {
+            start ??= part.Start;
+            return part.Start is not null;
+        }
+    }
 }

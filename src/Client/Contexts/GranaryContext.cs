@@ -18,14 +18,14 @@ internal sealed class GranaryContext(IGrainFactory grains, GrainCalls calls, Con
     {
         RequestSize.Check("context", request.Input);
         var sent = request with { OperationId = request.OperationId ?? NewOperationId() };
-        return calls.ReopenAsync(token => _grain.CreateAsync(sent, token), cancellationToken).ForwardAsync(cancellationToken);
+        return ForwardProgress.ReadAsync(calls, token => _grain.CreateAsync(sent, token), cancellationToken);
     }
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ContextProgress> ForkAsync(ForkRequest request, CancellationToken cancellationToken)
     {
         var sent = request with { OperationId = request.OperationId ?? NewOperationId() };
-        return calls.ReopenAsync(token => _grain.ForkAsync(sent, token), cancellationToken).ForwardAsync(cancellationToken);
+        return ForwardProgress.ReadAsync(calls, token => _grain.ForkAsync(sent, token), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -33,7 +33,7 @@ internal sealed class GranaryContext(IGrainFactory grains, GrainCalls calls, Con
     {
         RequestSize.Check("addition", request.Input);
         var sent = request with { OperationId = request.OperationId ?? NewOperationId() };
-        return calls.ReopenAsync(token => _grain.AppendAsync(sent, token), cancellationToken).ForwardAsync(cancellationToken);
+        return ForwardProgress.ReadAsync(calls, token => _grain.AppendAsync(sent, token), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -43,8 +43,8 @@ internal sealed class GranaryContext(IGrainFactory grains, GrainCalls calls, Con
     public IAsyncEnumerable<AnswerPart> AskAsync(AskRequest request, CancellationToken cancellationToken)
     {
         RequestSize.Check("prompt", request.Prompt);
-        var sent = request with { OperationId = request.OperationId ?? NewOperationId() };
-        return new ResumedAnswer(calls, (resume, token) => _grain.AskAsync(sent with { Resume = resume ?? sent.Resume }, token)).ReadAsync(cancellationToken);
+        var sent = request with { OperationId = request.OperationId ?? NewOperationId(), Options = ResumedAnswer.WithSeed(request.Options) };
+        return ResumedAnswer.ReadAsync(calls, (resume, token) => _grain.AskAsync(sent with { Resume = resume ?? sent.Resume }, token), cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -66,11 +66,11 @@ internal sealed class GranaryContext(IGrainFactory grains, GrainCalls calls, Con
 
     /// <inheritdoc/>
     public IAsyncEnumerable<WarmProgress> WarmAsync(WarmRequest request, CancellationToken cancellationToken) =>
-        calls.ReopenAsync(token => _grain.WarmAsync(request, token), cancellationToken);
+        calls.ReopenAsync(token => _grain.WarmAsync(request, token), static _ => false, cancellationToken);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<VerifyProgress> VerifyAsync(CancellationToken cancellationToken) =>
-        calls.ReopenAsync(_grain.VerifyAsync, cancellationToken);
+        calls.ReopenAsync(_grain.VerifyAsync, static _ => false, cancellationToken);
 
     /// <inheritdoc/>
     public Task<bool> EvictAsync(CancellationToken cancellationToken) => calls.CallAsync(_grain.EvictAsync, cancellationToken);

@@ -100,7 +100,10 @@ internal sealed class Answering(ServedModel model, IModelWorkerGrain worker, KvR
                 if (decoded.Count == 0)
                 {
                     firstTokenSeconds = time.GetElapsedTime(Arrived).TotalSeconds;
-                    Instruments.FirstToken.Record(firstTokenSeconds);
+                    if (Told == 0)
+                    {
+                        Instruments.FirstToken.Record(firstTokenSeconds); // of a stream that goes on, the first silo's was
+                    }
                 }
 
                 decoded.Add(token);
@@ -127,7 +130,7 @@ internal sealed class Answering(ServedModel model, IModelWorkerGrain worker, KvR
 
     private Answer Finish(GenerationResult result, List<GeneratedToken> decoded, PageGrant grant, int contextTokens, long? seed, double firstTokenSeconds)
     {
-        Instruments.DecodeTokens.Add(result.TokenIds.Length);
+        Instruments.DecodeTokens.Add(result.TokenIds.Length - Told);
         Instruments.Plans.Add(1, Instruments.Tag("decision", grant.Decision));
         return new Answer
         {

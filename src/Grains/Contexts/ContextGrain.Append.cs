@@ -67,7 +67,7 @@ internal sealed partial class ContextGrain
         var current = await LoadAsync(stopping, fresh: true) ?? throw NotFound();
         if (current.Manifest.FindOperation(growth.OperationId) is { } done)
         {
-            RequireAdded(current.Manifest, done, growth.Added, isAll: true);
+            RequireAdded(current.Manifest, done, done.Start, growth.Added, isAll: true);
             var existing = Existing(current.Manifest, done.Version);
             transition.Report(new ContextProgress(ContextStage.Stored, existing.Context.Tokens, existing.Context.Tokens, existing));
             return existing;
@@ -128,7 +128,7 @@ internal sealed partial class ContextGrain
                 Expires = Lifetimes.FindRefreshed(manifest, now) ?? manifest.Expires,
                 Operations = [.. manifest.Operations, operation],
             };
-            var stored = await CommitVersionAsync(Grown, current, operation, stopping);
+            var stored = await CommitVersionAsync(Grown, current, operation, growth.Added, stopping);
             Adopt(lease, chain, stored.Manifest);
             var created = new ContextCreated(
                 ManifestDescription.Of(stored.Manifest, lease.IsResident),
@@ -151,7 +151,7 @@ internal sealed partial class ContextGrain
     }
 
     private async Task<StoredManifest> CommitVersionAsync(
-        Func<ContextManifest, ContextManifest> grow, StoredManifest current, ManifestOperation operation, CancellationToken stopping)
+        Func<ContextManifest, ContextManifest> grow, StoredManifest current, ManifestOperation operation, int[] added, CancellationToken stopping)
     {
         using var turn = await _commitTurn.TakeAsync(stopping);
         var previous = IsCurrent(current.Manifest) && _stored is { } newest ? newest : current; // what else was changed of that version meanwhile is kept
@@ -169,6 +169,8 @@ internal sealed partial class ContextGrain
                 previous = await RequireAsync(stopping);
                 if (previous.Manifest.Incarnation == next.Incarnation && previous.Manifest.Operations.Contains(operation))
                 {
+                    // Or it is the same request's, by another process that got it too: a kept answer that was drawn twice is not the same.
+                    RequireAdded(previous.Manifest, operation, operation.Start, added, isAll: true);
                     return previous with { Manifest = previous.Manifest.Version == next.Version ? previous.Manifest : next };
                 }
 
@@ -187,14 +189,14 @@ internal sealed partial class ContextGrain
     }
 
     // What an operation of an earlier life of the name added is gone with it.
-    private void RequireAdded(ContextManifest manifest, ManifestOperation done, ReadOnlySpan<int> ids, bool isAll)
+    private void RequireAdded(ContextManifest manifest, ManifestOperation done, int start, ReadOnlySpan<int> ids, bool isAll)
     {
-        if (done.Count == 0)
+        if (done is { Start: 0, Count: 0 })
         {
             throw new GranaryException(ErrorCodes.ContextConflict, $"'{Key}' was deleted and made anew since this was asked for first.", "Read the context again and decide anew.");
         }
 
-        var isThere = (long)done.Start + done.Count <= manifest.TokenIds.Length && (!isAll || done.Count == ids.Length);
+        var isThere = done.Start == start && (long)done.Start + done.Count <= manifest.TokenIds.Length && (!isAll || done.Count == ids.Length);
         if (!isThere || !manifest.TokenIds.AsSpan(done.Start, done.Count).StartsWith(ids))
         {
             throw new GranaryException(ErrorCodes.InvalidArgument, $"Operation '{done.OperationId}' of '{Key}' added other ids.", "Draw a new operation id for each request; keep it only where the same request is sent again.");

@@ -102,7 +102,7 @@ internal sealed partial class ContextGrain
     {
         if (request.Keep && newest.FindOperation(request.OperationId) is { } kept)
         {
-            RequireAdded(newest, kept, prompt, isAll: false);
+            RequireAdded(newest, kept, kept.Start, [.. prompt, .. request.Resume?.TokenIds ?? []], isAll: false); // what has been told is what was kept
             return new AskedTurn(AtVersion(newest, kept.Version - 1, kept.Start), newest.TokenIds[(kept.Start + prompt.Length)..(kept.Start + kept.Count)]);
         }
 
@@ -175,14 +175,9 @@ internal sealed partial class ContextGrain
             continuations.Add(await ReadAsync("continuation", input));
         }
 
-        var manifest = (await RequireAsync(cancellationToken)).Manifest;
-        var uncheckedFor = _uncheckedFor;
-        var layout = Model.Loaded.Layout;
-        var longest = continuations.Max(static ids => ids.Length);
-        TokenLimits.NewTokens(manifest.TokenIds.Length, longest - 1, new GenerationOptions { MaxNewTokens = 1 }, Model);
-        var lastPageTokens = manifest.TokenIds.Length - ((manifest.TokenIds.Length - 1) / layout.PageSize * layout.PageSize); // computed once more, beside the page
-        using var grant = await GrantAsync(
-            manifest, layout.BytesOf(lastPageTokens + continuations.Sum(static ids => (long)ids.Length)), PlanChoice.Auto, batch: false, cancellationToken);
+        var (manifest, admitted) = await AdmitScoreAsync(continuations, cancellationToken);
+        using var grant = admitted;
+        var (uncheckedFor, layout) = (_uncheckedFor, Model.Loaded.Layout);
         NoteHit();
         var tails = new List<KvTail>(continuations.Count);
         double[][] scores;
@@ -206,6 +201,28 @@ internal sealed partial class ContextGrain
         foreach (var (ids, logProbabilities) in continuations.Zip(scores))
         {
             yield return new ScoreResult(ids, logProbabilities, logProbabilities.Sum(), Model.Numerics, Model.IsExact, uncheckedFor?.TotalSeconds);
+        }
+    }
+
+    // A version that appears while bytes are waited for is scored instead.
+    private async Task<(ContextManifest Manifest, PageGrant Grant)> AdmitScoreAsync(List<int[]> continuations, CancellationToken cancellationToken)
+    {
+        var (layout, longest) = (Model.Loaded.Layout, continuations.Max(static ids => ids.Length));
+        while (true)
+        {
+            var manifest = (await RequireAsync(cancellationToken)).Manifest;
+            TokenLimits.NewTokens(manifest.TokenIds.Length, longest - 1, new GenerationOptions { MaxNewTokens = 1 }, Model);
+            var lastPageTokens = manifest.TokenIds.Length - ((manifest.TokenIds.Length - 1) / layout.PageSize * layout.PageSize); // computed once more, beside the page
+            try
+            {
+                var grant = await GrantAsync(
+                    manifest, layout.BytesOf(lastPageTokens + continuations.Sum(static ids => (long)ids.Length)), PlanChoice.Auto, batch: false, cancellationToken);
+                return (manifest, grant);
+            }
+            catch (GranaryException e) when (e.Code == ErrorCodes.ContextConflict && HasGrown(manifest))
+            {
+                // It ends when the context stops growing.
+            }
         }
     }
 

@@ -50,7 +50,7 @@ internal sealed partial class ContextGrain
         // From here to the start of the transition there is no await: two creations cannot both start.
         if (_create is not { IsRunning: true })
         {
-            RefuseDeletedSince(creation);
+            RefuseDeletedSince(creation.OperationId);
             if (existing is not null)
             {
                 // What this very request made is its own, whatever it has become since.
@@ -58,6 +58,10 @@ internal sealed partial class ContextGrain
                 if (made is null)
                 {
                     RefuseOtherIds(existing.Manifest, creation.Ids);
+                }
+                else
+                {
+                    RequireAdded(existing.Manifest, made, 0, creation.Ids, isAll: true);
                 }
 
                 if (existing.Manifest.State == ManifestStates.Stored && (made is not null || existing.Manifest.Chunks.ContainsKey(Model.Numerics)))
@@ -201,7 +205,7 @@ internal sealed partial class ContextGrain
         };
         for (var attempt = 1; ; attempt++)
         {
-            RefuseDeletedSince(creation);
+            RefuseDeletedSince(creation.OperationId);
             var operations = OperationIds.Inherit(_stored?.Manifest).Append(new ManifestOperation(creation.OperationId, manifest.Version, 0, ids.Length));
             try
             {
@@ -254,9 +258,9 @@ internal sealed partial class ContextGrain
     }
 
     // Sent once more by a caller who had no answer, after somebody has deleted what it made: it is not to come back (DESIGN §2.8).
-    private void RefuseDeletedSince(Creation creation)
+    private void RefuseDeletedSince(string operationId)
     {
-        if (Alive(_stored) is null && _stored?.Manifest.FindOperation(creation.OperationId) is not null)
+        if (Alive(_stored) is null && _stored?.Manifest.FindOperation(operationId) is not null)
         {
             throw new GranaryException(ErrorCodes.ContextNotFound, $"'{Key}' was created by this very request, and deleted since.", "Create it again.");
         }

@@ -25,6 +25,28 @@ internal sealed partial class ContextGrain
             throw new GranaryException(ErrorCodes.InvalidArgument, $"'{Key}' was to be forked from itself.", "Give the new context another name.");
         }
 
+        // What this very request made is the child's own business: the parent may have grown, or gone, since.
+        var child = (await LoadAsync(cancellationToken, fresh: true))?.Manifest;
+        RefuseDeletedSince(operationId);
+        if (child?.FindOperation(operationId) is { } made)
+        {
+            RequireAdded(child, made, 0, child.TokenIds.AsSpan(0, Math.Min(made.Count, child.TokenIds.Length)), isAll: true);
+            var taken = new Creation
+            {
+                Ids = child.TokenIds[..made.Count],
+                Labels = child.Labels,
+                Batch = request.Batch,
+                OperationId = operationId,
+                ChunkTenant = child.ChunkTenant,
+            };
+            await foreach (var progress in CreateOrJoinAsync(taken, cancellationToken))
+            {
+                yield return progress;
+            }
+
+            yield break;
+        }
+
         var parent = Alive(await manifests.FindAsync(id.Tenant, id.Model, parentId.Name, cancellationToken))?.Manifest ?? throw NotFound(parentId.ToString());
         if (parent.Fingerprint != Model.Spec.Fingerprint)
         {

@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using Granary.Contexts;
-using Granary.Grains.Errors;
 using Granary.Grains.Residency;
 using Granary.Grains.Transitions;
 using Granary.Inference.Engine;
@@ -19,7 +18,7 @@ internal sealed partial class ContextGrain
 
     /// <inheritdoc/>
     public IAsyncEnumerable<VerifyProgress> VerifyAsync(CancellationToken cancellationToken) =>
-        ErrorEdge.GuardAsync(VerifyStreamAsync(cancellationToken), cancellationToken);
+        _work.ServeAsync(VerifyStreamAsync(cancellationToken), cancellationToken);
 
     private async IAsyncEnumerable<VerifyProgress> VerifyStreamAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using Granary.Contexts;
 using Granary.Errors;
-using Granary.Grains.Errors;
 using Granary.Grains.Transitions;
 
 namespace Granary.Grains.Contexts;
@@ -12,7 +11,7 @@ internal sealed partial class ContextGrain
 
     /// <inheritdoc/>
     public IAsyncEnumerable<WarmProgress> WarmAsync(WarmRequest request, CancellationToken cancellationToken) =>
-        ErrorEdge.GuardAsync(WarmStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(WarmStreamAsync(request, cancellationToken), cancellationToken);
 
     private async IAsyncEnumerable<WarmProgress> WarmStreamAsync(WarmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -24,6 +24,7 @@ internal sealed class CatalogGrain(
     private const int ReadsAtOnce = 16;
     private const int MostLooked = 2048;
     private const long MostLabelCharacters = 1 << 20;
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(0.5);
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1.5);
 
     /// <inheritdoc/>
@@ -100,11 +101,11 @@ internal sealed class CatalogGrain(
         {
             try
             {
-                return await services.Of(silo).ListResidentAsync();
+                return await services.Of(silo).ListResidentAsync().WaitAsync(LongestSilence, time);
             }
             catch (Exception e) when (e is OrleansException or TimeoutException)
             {
-                // A silo that is leaving holds nothing for much longer.
+                // A silo that is leaving holds nothing for much longer, and one that is silent answers nobody.
                 return [];
             }
         }));

@@ -282,7 +282,7 @@ public sealed class ManifestStore(IObjectStore store, int mostInlineTokenIds = M
         FormatVersion = ContextManifest.CurrentFormatVersion,
         Chunks = new SortedDictionary<string, ManifestChunk[]>(manifest.Chunks.ToDictionary(), StringComparer.Ordinal),
         Labels = new SortedDictionary<string, string>(manifest.Labels.ToDictionary(), StringComparer.Ordinal),
-        Operations = [.. manifest.Operations.TakeLast(ContextManifest.MaxOperations)],
+        Operations = ManifestOperation.Newest(manifest.Operations),
     };
 
     internal static string KeyOf(string tenant, string model, string name) =>

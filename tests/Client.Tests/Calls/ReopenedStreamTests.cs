@@ -17,12 +17,12 @@ public sealed class ReopenedStreamTests
     public async Task ReadAsync_AnswerBreaksTwice_GivesEachTokenOnce()
     {
         var opened = new List<AnswerResume?>();
-        var answer = new ResumedAnswer(Calls, (resume, _) =>
+        var answer = ResumedAnswer.ReadAsync(Calls, (resume, _) =>
         {
             opened.Add(resume);
             return AnswerAsync(resume?.TokenIds.Length ?? 0, breakAfter: opened.Count < 3 ? 2 : int.MaxValue);
-        });
-        var parts = await DriveAsync(answer.ReadAsync(CancellationToken.None));
+        }, CancellationToken.None);
+        var parts = await DriveAsync(answer);
 
         Assert.Equal([0, 1, 2, 3, 4], parts.Where(static part => part.Token is not null).Select(static part => part.Token!.Index));
         Assert.NotNull(parts[^1].Answer);
@@ -35,13 +35,13 @@ public sealed class ReopenedStreamTests
     public async Task ReadAsync_AnswerBreaksBeforeItsStart_BeginsAnew()
     {
         var opened = new List<AnswerResume?>();
-        var answer = new ResumedAnswer(Calls, (resume, _) =>
+        var answer = ResumedAnswer.ReadAsync(Calls, (resume, _) =>
         {
             opened.Add(resume);
             return opened.Count == 1 ? throw new TimeoutException() : AnswerAsync(0, int.MaxValue);
-        });
+        }, CancellationToken.None);
 
-        Assert.Equal(6, (await DriveAsync(answer.ReadAsync(CancellationToken.None))).Count);
+        Assert.Equal(6, (await DriveAsync(answer)).Count);
         Assert.Equal([null, null], opened);
     }
 
@@ -49,9 +49,9 @@ public sealed class ReopenedStreamTests
     public async Task ReadAsync_ContextIsGone_SaysSoAtOnce()
     {
         var opened = 0;
-        var answer = new ResumedAnswer(Calls, (_, _) => opened++ == 0 ? AnswerAsync(0, breakAfter: 1) : throw new GranaryException(ErrorCodes.ContextNotFound, "gone", "create it"));
+        var answer = ResumedAnswer.ReadAsync(Calls, (_, _) => opened++ == 0 ? AnswerAsync(0, breakAfter: 1) : throw new GranaryException(ErrorCodes.ContextNotFound, "gone", "create it"), CancellationToken.None);
 
-        var error = await Assert.ThrowsAsync<GranaryException>(() => DriveAsync(answer.ReadAsync(CancellationToken.None)));
+        var error = await Assert.ThrowsAsync<GranaryException>(() => DriveAsync(answer));
         Assert.Equal((ErrorCodes.ContextNotFound, 2), (error.Code, opened));
     }
 
@@ -59,43 +59,85 @@ public sealed class ReopenedStreamTests
     public async Task ReadAsync_NobodyComesBack_IsUnavailableInTheEnd()
     {
         var began = _time.GetTimestamp();
-        var answer = new ResumedAnswer(Calls, (_, _) => throw new SiloUnavailableException("gone"));
+        var answer = ResumedAnswer.ReadAsync(Calls, (_, _) => throw new SiloUnavailableException("gone"), CancellationToken.None);
 
-        var error = await Assert.ThrowsAsync<GranaryException>(() => DriveAsync(answer.ReadAsync(CancellationToken.None)));
+        var error = await Assert.ThrowsAsync<GranaryException>(() => DriveAsync(answer));
         Assert.Equal(ErrorCodes.Unavailable, error.Code);
         Assert.InRange(_time.GetElapsedTime(began).TotalSeconds, 30, 33);
+    }
+
+    [Fact]
+    public async Task ReadAsync_EverySiloFailsRightAfterTheStart_IsUnavailableInTheEnd()
+    {
+        var began = _time.GetTimestamp();
+        var answer = ResumedAnswer.ReadAsync(Calls, (_, _) => AnswerAsync(0, breakAfter: 0), CancellationToken.None);
+
+        var error = await Assert.ThrowsAsync<GranaryException>(() => DriveAsync(answer));
+        Assert.Equal(ErrorCodes.Unavailable, error.Code);
+        Assert.InRange(_time.GetElapsedTime(began).TotalSeconds, 30, 33);
+    }
+
+    [Fact]
+    public async Task ReadAsync_NoWorkerAfterOtherFailures_IsTriedForAWhile()
+    {
+        var opened = 0;
+        var answer = ResumedAnswer.ReadAsync(Calls, (_, _) => ++opened switch
+        {
+            <= 5 => throw new SiloUnavailableException("gone"),
+            6 => throw new OrleansException($"{ErrorCodes.NoWorker}: no active silo serves model 'm'."),
+            _ => AnswerAsync(0, int.MaxValue),
+        }, CancellationToken.None);
+
+        Assert.NotNull((await DriveAsync(answer))[^1].Answer);
+    }
+
+    [Fact]
+    public async Task CallAsync_TheCauseIsDefinite_IsNotTriedAgain()
+    {
+        var tries = 0;
+        var error = await Assert.ThrowsAsync<GranaryException>(() => Calls.CallAsync<int>(
+            () =>
+            {
+                tries++;
+                throw new OrleansException("activation failed", new GranaryException(ErrorCodes.DatasetInvalid, "damaged", "restore it"));
+            },
+            CancellationToken.None));
+        Assert.Equal((ErrorCodes.DatasetInvalid, 1), (error.Code, tries));
     }
 
     [Fact]
     public async Task ReadAsync_ModelIsServedNowhere_SaysSoAfterAFewTries()
     {
         var opened = 0;
-        var answer = new ResumedAnswer(Calls, (_, _) =>
+        var answer = ResumedAnswer.ReadAsync(Calls, (_, _) =>
         {
             opened++;
             throw new OrleansException($"{ErrorCodes.NoWorker}: no active silo serves model 'm'.");
-        });
+        }, CancellationToken.None);
 
-        var error = await Assert.ThrowsAsync<GranaryException>(() => DriveAsync(answer.ReadAsync(CancellationToken.None)));
-        Assert.Equal((ErrorCodes.NoWorker, 4), (error.Code, opened));
+        var began = _time.GetTimestamp();
+        var error = await Assert.ThrowsAsync<GranaryException>(() => DriveAsync(answer));
+        Assert.Equal(ErrorCodes.NoWorker, error.Code);
+        Assert.InRange(opened, 4, 12);
+        Assert.InRange(_time.GetElapsedTime(began).TotalSeconds, 3, 6);
     }
 
     [Fact]
     public async Task ReadAsync_CallerLeavesWhileItWaits_IsCancelled()
     {
         using var leaving = new CancellationTokenSource();
-        var answer = new ResumedAnswer(Calls, (_, _) => throw new TimeoutException());
-        var read = answer.ReadAsync(leaving.Token).ToListAsync(CancellationToken.None);
+        var answer = ResumedAnswer.ReadAsync(Calls, (_, _) => throw new TimeoutException(), leaving.Token);
+        var read = answer.ToListAsync(CancellationToken.None);
         await leaving.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => read.AsTask());
     }
 
     [Fact]
-    public async Task ForwardAsync_ProgressBeginsAnew_GoesForwardOnly()
+    public async Task ReadAsync_ProgressBeginsAnew_GoesForwardOnly()
     {
         var opened = 0;
-        var progress = Calls.ReopenAsync(_ => ProgressAsync(opened++ == 0), CancellationToken.None).ForwardAsync(CancellationToken.None);
+        var progress = ForwardProgress.ReadAsync(Calls, _ => ProgressAsync(opened++ == 0), CancellationToken.None);
 
         Assert.Equal(
             [(ContextStage.Accepted, 0), (ContextStage.Prefilling, 256), (ContextStage.Prefilling, 300), (ContextStage.Stored, 300)],

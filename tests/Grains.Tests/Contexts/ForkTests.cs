@@ -85,6 +85,25 @@ public sealed class ForkTests(OneSilo silo) : IClassFixture<OneSilo>
         await AssertFailsAsync(ErrorCodes.ContextNotFound, () => ForkAsync("c", request)); // it was done, and deleted since
     }
 
+    [Fact]
+    public async Task ForkAsync_SentAgainAfterTheParentHasGrownAndGone_IsDoneAsItWas()
+    {
+        await OneSilo.CreateAsync(silo.Context("moving"), TokenInput.OfTokens(1, 2, 3));
+        var request = new ForkRequest { Parent = "moving", IfVersion = 1, OperationId = "moved" };
+        await ForkAsync("left", request);
+        await silo.Context("moving").AppendAsync(new AppendRequest { Input = TokenInput.OfTokens(4) }).LastAsync(TestContext.Current.CancellationToken);
+        Assert.Equal((true, 3), await AgainAsync());
+        await silo.Context("left").AppendAsync(new AppendRequest { Input = TokenInput.OfTokens(5, 6) }).LastAsync(TestContext.Current.CancellationToken);
+        await silo.Context("moving").DeleteAsync();
+        Assert.Equal((true, 5), await AgainAsync());
+
+        async Task<(bool Existed, int Tokens)> AgainAsync()
+        {
+            var again = await ForkAsync("left", request);
+            return (again.Existed, again.Context.Tokens);
+        }
+    }
+
     private Task<ContextCreated> ForkAsync(string name, ForkRequest request) => ResultAsync(silo.Context(name).ForkAsync(request, TestContext.Current.CancellationToken));
 
     private static async Task<ContextCreated> ResultAsync(IAsyncEnumerable<ContextProgress> stream) => (await stream.LastAsync()).Result!;

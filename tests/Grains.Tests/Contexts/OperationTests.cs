@@ -87,6 +87,7 @@ public sealed class OperationTests(OneSilo silo) : IClassFixture<OneSilo>
         await AssertFailsAsync(ErrorCodes.ContextNotFound, () => context.GetAsync());
         Assert.False((await CreateAsync(context, [7, 8], "made-anew")).Existed);
         Assert.Equal((1L, 2), await StandAsync(context));
+        await AssertFailsAsync(ErrorCodes.ContextConflict, () => CreateAsync(context, [1, 2, 3], "made")); // what it made is gone, and this is another's
     }
 
     [Fact]
@@ -99,6 +100,8 @@ public sealed class OperationTests(OneSilo silo) : IClassFixture<OneSilo>
         var again = await CreateAsync(context, [1, 2, 3], "made");
         Assert.Equal((true, 1L, 4), (again.Existed, again.Version, again.Context.Tokens));
         await AssertFailsAsync(ErrorCodes.ContextConflict, () => CreateAsync(context, [1, 2, 3], "another"));
+        await AssertFailsAsync(ErrorCodes.InvalidArgument, () => CreateAsync(context, [1, 2, 4], "made"));
+        await AssertFailsAsync(ErrorCodes.InvalidArgument, () => CreateAsync(context, [4], "one"));
     }
 
     [Fact, Trait("Invariant", "4")]
