@@ -1,0 +1,30 @@
+namespace Granary.Bench.Ask.Silos;
+
+/// <summary>The benchmark's hand inside a silo: the silo's engine without Granary's path, and Orleans' stream without the engine.</summary>
+[Alias("granary.bench.engine")]
+internal interface IEngineGrain : IGrainWithIntegerKey
+{
+    /// <summary>Computes a context on the silo's own engine, for <see cref="GenerateAsync"/> alone.</summary>
+    [Alias("Prefill")]
+    Task PrefillAsync(string model, int[] context);
+
+    /// <summary>Answers a prompt over it, greedily, on the silo's own engine.</summary>
+    [Alias("Generate")]
+    Task<AnswerTimes> GenerateAsync(int[] prompt, int tokens);
+
+    /// <summary>A bare stream: each element is the timestamp at which it was made, in the grain's own turn.</summary>
+    [Alias("Stream")]
+    IAsyncEnumerable<long> StreamAsync(int count, TimeSpan pace, CancellationToken cancellationToken);
+
+    /// <summary>The same, but its elements are made by a thread outside the grain, as an engine's are, and come to it by a channel.</summary>
+    [Alias("StreamFed")]
+    IAsyncEnumerable<long> StreamFedAsync(int count, TimeSpan pace, CancellationToken cancellationToken);
+
+    /// <summary>Slows the engine's steps down to a pace.</summary>
+    [Alias("BeginPace")]
+    Task BeginPaceAsync(TimeSpan pace);
+
+    /// <summary>Lets it run freely again, and tells when each step had ended.</summary>
+    [Alias("EndPace")]
+    Task<long[]> EndPaceAsync();
+}
