@@ -34,28 +34,15 @@ internal sealed class EngineGrain(DeviceEngine engine, PacedTime paced) : Grain,
     }
 
     /// <inheritdoc/>
-    public async Task<AnswerTimes> GenerateAsync(int[] prompt, int tokens)
+    public Task<AnswerTimes> GenerateAsync(int[] prompt, int tokens) => GenerateAsync(prompt, tokens, []);
+
+    /// <inheritdoc/>
+    public async Task<double[]> HandOverAsync(int[] prompt, int tokens, TimeSpan pace)
     {
-        var layout = Model.Layout;
-        var bytes = layout.BytesOf(prompt.Length + tokens);
-        using var reservation = await new KvBudget(bytes).AdmitAsync(bytes, batch: false, CancellationToken.None);
-        using var tail = KvTail.Allocate(layout, _pages.Sum(static page => page.Count), prompt.Length + tokens, reservation);
-        var (allocated, processor, started, first) = (GC.GetTotalAllocatedBytes(), Environment.CpuUsage.TotalTime, Time.GetTimestamp(), 0L);
-        var result = await Model.GenerateAsync(new GenerationWork
-        {
-            Pages = _pages,
-            PromptIds = prompt,
-            Tail = tail,
-            Options = new SamplingOptions { MaxNewTokens = tokens, IgnoreEos = true },
-            OnToken = _ => first = first == 0 ? Time.GetTimestamp() : first,
-        });
-        var ended = Time.GetTimestamp();
-        return new AnswerTimes(
-            Time.GetElapsedTime(started, first).TotalSeconds,
-            Time.GetElapsedTime(started, ended).TotalSeconds,
-            GC.GetTotalAllocatedBytes() - allocated,
-            (Environment.CpuUsage.TotalTime - processor).TotalSeconds,
-            result.TokenIds);
+        var given = new List<long>(tokens);
+        paced.Begin(pace);
+        await GenerateAsync(prompt, tokens, given);
+        return [.. paced.End().Zip(given, static (ended, handed) => Time.GetElapsedTime(ended, handed).TotalMicroseconds).Skip(1)];
     }
 
     /// <inheritdoc/>
@@ -105,5 +92,30 @@ internal sealed class EngineGrain(DeviceEngine engine, PacedTime paced) : Grain,
         _pages.ForEach(static page => page.Release());
         _reservation?.Dispose();
         return Task.CompletedTask;
+    }
+
+    private async Task<AnswerTimes> GenerateAsync(int[] prompt, int tokens, List<long> given)
+    {
+        var layout = Model.Layout;
+        var bytes = layout.BytesOf(prompt.Length + tokens);
+        using var reservation = await new KvBudget(bytes).AdmitAsync(bytes, batch: false, CancellationToken.None);
+        using var tail = KvTail.Allocate(layout, _pages.Sum(static page => page.Count), prompt.Length + tokens, reservation);
+        given.EnsureCapacity(tokens);
+        var (allocated, processor, started) = (GC.GetTotalAllocatedBytes(), Environment.CpuUsage.TotalTime, Time.GetTimestamp());
+        var result = await Model.GenerateAsync(new GenerationWork
+        {
+            Pages = _pages,
+            PromptIds = prompt,
+            Tail = tail,
+            Options = new SamplingOptions { MaxNewTokens = tokens, IgnoreEos = true },
+            OnToken = _ => given.Add(Time.GetTimestamp()),
+        });
+        var ended = Time.GetTimestamp();
+        return new AnswerTimes(
+            Time.GetElapsedTime(started, given[0]).TotalSeconds,
+            Time.GetElapsedTime(started, ended).TotalSeconds,
+            GC.GetTotalAllocatedBytes() - allocated,
+            (Environment.CpuUsage.TotalTime - processor).TotalSeconds,
+            result.TokenIds);
     }
 }

@@ -20,6 +20,11 @@ internal interface IEngineGrain : IGrainWithIntegerKey
     [Alias("StreamFed")]
     IAsyncEnumerable<long> StreamFedAsync(int count, TimeSpan pace, CancellationToken cancellationToken);
 
+    /// <summary>Answers the prompt on the paced engine.</summary>
+    /// <returns>Of each token but the first, how long after the end of its step the engine handed it over, in microseconds.</returns>
+    [Alias("HandOver")]
+    Task<double[]> HandOverAsync(int[] prompt, int tokens, TimeSpan pace);
+
     /// <summary>Slows the engine's steps down to a pace.</summary>
     [Alias("BeginPace")]
     Task BeginPaceAsync(TimeSpan pace);

@@ -15,26 +15,28 @@ internal static class PacedWork
     /// <summary>Runs all rounds; of each place, stream and ask take turns in going first.</summary>
     public static async Task<IReadOnlyList<BenchRow>> RunAsync(BenchOptions options, IReadOnlyList<Place> places, CancellationToken cancellationToken)
     {
-        var samples = places.Select(static _ => (Ours: new List<double[]>(), Bare: new List<double[]>(), Fed: new List<double[]>())).ToList();
+        var samples = places.Select(static _ => (Ours: new List<double[]>(), Bare: new List<double[]>(), Fed: new List<double[]>(), HandOver: new List<double[]>())).ToList();
         for (var round = 0; round <= options.Rounds; round++)
         {
-            foreach (var (place, (ours, bare, fed)) in places.Zip(samples))
+            foreach (var (place, (ours, bare, fed, handOver)) in places.Zip(samples))
             {
                 var bareFirst = round % 2 == 1;
                 var before = bareFirst ? await StreamAsync(place.Cluster.Engine.StreamAsync(Elements, options.Pace, cancellationToken)) : null;
                 var ask = await AskAsync(place);
                 var stream = before ?? await StreamAsync(place.Cluster.Engine.StreamAsync(Elements, options.Pace, cancellationToken));
                 var fedStream = await StreamAsync(place.Cluster.Engine.StreamFedAsync(Elements, options.Pace, cancellationToken));
+                var handed = await place.Cluster.Engine.HandOverAsync(Answers.Prompt, Elements, options.Pace);
                 if (round > 0)
                 {
                     ours.Add(ask);
                     bare.Add(stream);
                     fed.Add(fedStream);
+                    handOver.Add(handed);
                 }
             }
         }
 
-        return [.. places.Zip(samples).SelectMany(pair => Rows(pair.First.Name, pair.Second.Ours, pair.Second.Bare, pair.Second.Fed))];
+        return [.. places.Zip(samples).SelectMany(pair => Rows(pair.First.Name, pair.Second.Ours, pair.Second.Bare, pair.Second.Fed, pair.Second.HandOver))];
 
         async Task<double[]> StreamAsync(IAsyncEnumerable<long> stream)
         {
@@ -75,10 +77,11 @@ internal static class PacedWork
         }
     }
 
-    private static IEnumerable<BenchRow> Rows(string place, List<double[]> ours, List<double[]> bare, List<double[]> fed)
+    private static IEnumerable<BenchRow> Rows(string place, List<double[]> ours, List<double[]> bare, List<double[]> fed, List<double[]> handOver)
     {
         yield return Row("median", Samples.Median, "a bare Orleans stream", bare) with { Target = MostTimesBare };
         yield return Row("median", Samples.Median, "one that a thread feeds", fed);
+        yield return Row("median", Samples.Median, "the engine's own part", handOver) with { IsDifference = true };
         yield return Row("99th", static sorted => sorted[(int)Math.Ceiling(sorted.Length * Tail) - 1], "a bare Orleans stream", bare);
 
         BenchRow Row(string name, Func<double[], double> select, string against, List<double[]> rival) => new()

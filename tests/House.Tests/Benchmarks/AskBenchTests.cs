@@ -32,7 +32,7 @@ public sealed class AskBenchTests
         Assert.True(exitCode == 0, bench.Tail());
         var rows = JsonDocument.Parse(string.Join('\n', bench.Output)).RootElement.GetProperty("rows").EnumerateArray().ToList();
         Assert.Equal(
-            ["paced 6", "scale 9", "token 6"],
+            ["paced 8", "scale 9", "token 6"],
             rows.CountBy(static row => row.GetProperty("work").GetString() ?? "").Select(static work => $"{work.Key} {work.Value}").Order(StringComparer.Ordinal));
         Assert.All(rows, static row => Assert.NotEqual(0, row.GetProperty("samples").GetArrayLength()));
     }
