@@ -13,6 +13,7 @@ internal static class SilosWork
     private const double LeastTimesOne = 0.9;
     private const int ContextTokens = 128;
     private const int Silos = 2;
+    private const int MostTimesCreated = 4;
 
     /// <summary>Runs all rounds; one silo and two take turns in going first.</summary>
     public static async Task<IReadOnlyList<BenchRow>> RunAsync(BenchOptions options, string folder, CancellationToken cancellationToken)
@@ -27,50 +28,38 @@ internal static class SilosWork
         await redis.InitializeAsync();
         await using var one = await StartAsync("one", 1, options.Threads);
         await using var two = await StartAsync("two", Silos, Math.Max(1, options.Threads / Silos));
-        var contexts = (One: await CreateAsync(one), Two: await CreateAsync(two));
-        List<double> ofOne = [], ofTwo = [];
+        var ofOne = await CreateAsync(one, options.Asks, cancellationToken);
+        var (placed, even, spread) = await CreateSpreadAsync(two, options.Asks, cancellationToken);
+        List<double> single = [], asPlaced = [], asEven = [];
         for (var round = 0; round <= options.Rounds; round++)
         {
-            var oneFirst = round % 2 == 1;
-            var before = oneFirst ? await TimeAsync(contexts.One) : 0;
-            var both = await TimeAsync(contexts.Two);
-            var single = oneFirst ? before : await TimeAsync(contexts.One);
-            if (round > 0)
+            List<(IReadOnlyList<IGranaryContext> Asked, List<double> Samples)> works = [(ofOne, single), (placed, asPlaced), (even, asEven)];
+            foreach (var (asked, samples) in round % 2 == 1 ? works : Enumerable.Reverse(works))
             {
-                ofOne.Add(single);
-                ofTwo.Add(both);
+                var rate = await TimeAsync(asked);
+                if (round > 0)
+                {
+                    samples.Add(rate);
+                }
             }
         }
 
-        var spread = string.Join(" + ", (await two.Client.Cluster.ListSilosAsync(cancellationToken)).Select(static silo => silo.Contexts).Order());
-        return
-        [
-            new BenchRow
-            {
-                Work = "silos",
-                What = string.Create(CultureInfo.InvariantCulture, $"{options.Asks} asks of {options.Tokens}, two silos ({spread} contexts)"),
-                Unit = "tokens/s",
-                Samples = ofTwo,
-                Against = string.Create(CultureInfo.InvariantCulture, $"one silo, {options.Threads} threads"),
-                AgainstSamples = ofOne,
-                MoreIsBetter = true,
-                Target = LeastTimesOne,
-            },
-        ];
+        return [Row($"as placed ({spread})", asPlaced), Row("half on each", asEven)];
+
+        BenchRow Row(string where, List<double> samples) => new()
+        {
+            Work = "silos",
+            What = string.Create(CultureInfo.InvariantCulture, $"{options.Asks} asks of {options.Tokens}, two silos, {where}"),
+            Unit = "tokens/s",
+            Samples = samples,
+            Against = string.Create(CultureInfo.InvariantCulture, $"one silo, {options.Threads} threads"),
+            AgainstSamples = single,
+            MoreIsBetter = true,
+            Target = LeastTimesOne,
+        };
 
         Task<BenchCluster> StartAsync(string name, int count, int threads) =>
             BenchCluster.StartProcessesAsync(options.Model, threads, Path.Combine(folder, name), $"redis://{redis.Address}/{name}", count, cancellationToken);
-
-        async Task<IReadOnlyList<IGranaryContext>> CreateAsync(BenchCluster cluster)
-        {
-            var created = new List<IGranaryContext>();
-            for (var index = 0; index < options.Asks; index++)
-            {
-                created.Add(await cluster.CreateAsync(string.Create(CultureInfo.InvariantCulture, $"silos-{index}"), Answers.ContextIds(ContextTokens, index), cancellationToken));
-            }
-
-            return created;
-        }
 
         async Task<double> TimeAsync(IReadOnlyList<IGranaryContext> asked)
         {
@@ -78,4 +67,45 @@ internal static class SilosWork
             return asked.Count * options.Tokens / seconds;
         }
     }
+
+    private static async Task<IReadOnlyList<IGranaryContext>> CreateAsync(BenchCluster cluster, int count, CancellationToken cancellationToken)
+    {
+        var created = new List<IGranaryContext>();
+        while (created.Count < count)
+        {
+            created.Add(await CreateOneAsync(cluster, created.Count, cancellationToken));
+        }
+
+        return created;
+    }
+
+    // The first contexts wherever they were placed, and as many of all that lie evenly. Placement looks at bytes and not at asks, so some more are made.
+    private static async Task<(IReadOnlyList<IGranaryContext> Placed, IReadOnlyList<IGranaryContext> Even, string Spread)> CreateSpreadAsync(
+        BenchCluster cluster, int count, CancellationToken cancellationToken)
+    {
+        var bySilo = Enumerable.Range(0, Silos).Select(static _ => new List<IGranaryContext>()).ToArray();
+        var (placed, spread) = (new List<IGranaryContext>(), "");
+        for (var index = 0; placed.Count < count || bySilo.Any(contexts => contexts.Count < count / Silos); index++)
+        {
+            if (index == count * MostTimesCreated)
+            {
+                throw new BenchException($"{index} contexts were made, and one of two silos has fewer than {count / Silos} of them.");
+            }
+
+            var context = await CreateOneAsync(cluster, index, cancellationToken);
+            var held = await cluster.Client.Cluster.ListSilosAsync(cancellationToken);
+            var silo = held.Select(static (described, at) => (described.Contexts, At: at)).First(found => found.Contexts > bySilo[found.At].Count).At;
+            bySilo[silo].Add(context);
+            if (placed.Count < count)
+            {
+                placed.Add(context);
+                spread = string.Join(" + ", bySilo.Select(static contexts => contexts.Count));
+            }
+        }
+
+        return (placed, [.. bySilo.SelectMany(contexts => contexts.Take(count / Silos))], spread);
+    }
+
+    private static Task<IGranaryContext> CreateOneAsync(BenchCluster cluster, int index, CancellationToken cancellationToken) =>
+        cluster.CreateAsync(string.Create(CultureInfo.InvariantCulture, $"silos-{index}"), Answers.ContextIds(ContextTokens, index), cancellationToken);
 }

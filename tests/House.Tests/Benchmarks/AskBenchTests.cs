@@ -12,6 +12,7 @@ public sealed class AskBenchTests
     [Theory]
     [InlineData("--rounds is 0, at least 1 is needed.", "--rounds", "0")]
     [InlineData("--resident and --activations are 12 together, --contexts has 10.", "--contexts", "10", "--resident", "5", "--activations", "7")]
+    [InlineData("--asks is 5, which two silos cannot share evenly.", "--asks", "5")]
     [InlineData("'all' not recognized", "--works", "token", "all")]
     public async Task Arguments_ThatCannotBe_AreRefused(string message, params string[] arguments)
     {
