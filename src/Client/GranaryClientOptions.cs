@@ -21,6 +21,10 @@ public sealed class GranaryClientOptions
     /// <value>Default: 5 s.</value>
     public TimeSpan ResponseTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Gets or sets how often the list of silos is read: one that hangs may be called through for so long after the others have given it up.</summary>
+    /// <value>Default: 5 s.</value>
+    public TimeSpan GatewayRefresh { get; set; } = TimeSpan.FromSeconds(5);
+
     /// <summary>Gets or sets how long after its first failure a call that the cluster did not answer is tried again, with growing, jittered pauses; a stream that broke goes on where it was.</summary>
     /// <value>Default: 30 s. Zero for not at all.</value>
     public TimeSpan RetryFor { get; set; } = DefaultRetryFor;

@@ -12,9 +12,6 @@ namespace Granary.Client;
 /// <summary>Adds Granary to a service.</summary>
 public static class GranaryClientServices
 {
-    // A gateway that left is found out within this time (DESIGN §5).
-    private static readonly TimeSpan GatewayRefresh = TimeSpan.FromSeconds(5);
-
     /// <summary>Adds <see cref="IGranaryClient"/>, connected while the host runs.</summary>
     /// <param name="services">The host's services.</param>
     /// <param name="configure">Sets the options; they are checked when the host starts.</param>
@@ -43,7 +40,7 @@ public static class GranaryClientServices
             cluster.ClusterId = options.ClusterId;
             cluster.ServiceId = address.Service ?? options.ServiceId;
         });
-        client.Configure<GatewayOptions>(gateway => gateway.GatewayListRefreshPeriod = GatewayRefresh);
+        client.Configure<GatewayOptions>(gateway => gateway.GatewayListRefreshPeriod = options.GatewayRefresh);
         client.Configure<ClientMessagingOptions>(messaging =>
         {
             messaging.ResponseTimeout = options.ResponseTimeout;

@@ -29,7 +29,7 @@ internal sealed class GranaryProblems(IProblemDetailsService problems) : IExcept
     internal static int StatusOf(string code) => code switch
     {
         ErrorCodes.EmptyInput or ErrorCodes.InvalidArgument or ErrorCodes.InvalidName or ErrorCodes.TokenOutOfVocabulary => StatusCodes.Status400BadRequest,
-        ErrorCodes.ContextNotFound or ErrorCodes.DatasetNotFound or ErrorCodes.FileNotFound or ErrorCodes.ModelNotFound => StatusCodes.Status404NotFound,
+        ErrorCodes.ContextNotFound or ErrorCodes.DatasetNotFound or ErrorCodes.FileNotFound or ErrorCodes.ModelNotFound or ErrorCodes.SiloNotFound => StatusCodes.Status404NotFound,
         ErrorCodes.ContextConflict or ErrorCodes.ModelSpecConflict => StatusCodes.Status409Conflict,
         ErrorCodes.RequestTooLarge => StatusCodes.Status413PayloadTooLarge,
         ErrorCodes.ContextWindowExceeded or ErrorCodes.KvBudgetExceeded or ErrorCodes.TokenizerMissing => StatusCodes.Status422UnprocessableEntity,

@@ -10,7 +10,7 @@ internal sealed class GrainCalls
     // A cluster that serves no such model says so soon; a silo that has just joined may not have heard of the others yet.
     private static readonly TimeSpan MostNoWorker = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
     private static readonly ResiliencePropertyKey<long> FirstFailure = new("granary.first-failure");
     private static readonly ResiliencePropertyKey<long> FirstNoWorker = new("granary.first-no-worker");
     private readonly TimeProvider _time;

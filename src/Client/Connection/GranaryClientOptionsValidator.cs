@@ -18,6 +18,7 @@ internal sealed class GranaryClientOptionsValidator : IValidateOptions<GranaryCl
         CheckId(faults, options.ServiceId, nameof(options.ServiceId));
         CheckTime(faults, options.ResponseTimeout, nameof(options.ResponseTimeout));
         CheckTime(faults, options.ConnectTimeout, nameof(options.ConnectTimeout));
+        CheckTime(faults, options.GatewayRefresh, nameof(options.GatewayRefresh));
         if (options.RetryFor < TimeSpan.Zero)
         {
             faults.AddError($"is {options.RetryFor}. Give a time, or zero for no second try.", nameof(options.RetryFor));

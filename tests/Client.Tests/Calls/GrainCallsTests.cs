@@ -37,7 +37,7 @@ public sealed class GrainCallsTests
 
         var error = await Assert.ThrowsAsync<GranaryException>(() => read);
         Assert.Equal(ErrorCodes.Unavailable, error.Code);
-        Assert.InRange(tries, 10, 60); // pauses of 0.1 s, doubling to 2 s, jittered
+        Assert.InRange(tries, 20, 90); // pauses of 0.1 s, doubling to 1 s, jittered
         Assert.InRange(_time.GetElapsedTime(began), RetryFor, RetryFor + TimeSpan.FromSeconds(3));
     }
 
@@ -121,7 +121,7 @@ public sealed class GrainCallsTests
         while (!task.IsCompleted)
         {
             _time.Advance(TimeSpan.FromMilliseconds(100));
-            await Task.Yield();
+            await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System); // lets what has become due run, on a busy machine too
         }
     }
 }

@@ -29,7 +29,7 @@ public sealed class GranaryClientOptionsValidatorTests
         Assert.Contains(nameof(GranaryClientOptions.ConnectTimeout), error.Message, StringComparison.Ordinal);
     }
 
-    private static GranaryClientOptions Wrong => new() { Cluster = "http://x", ClusterId = "", ServiceId = " ", ResponseTimeout = TimeSpan.Zero, ConnectTimeout = TimeSpan.FromSeconds(-1), RetryFor = TimeSpan.FromSeconds(-1) };
+    private static GranaryClientOptions Wrong => new() { Cluster = "http://x", ClusterId = "", ServiceId = " ", ResponseTimeout = TimeSpan.Zero, ConnectTimeout = TimeSpan.FromSeconds(-1), RetryFor = TimeSpan.FromSeconds(-1), GatewayRefresh = TimeSpan.Zero };
 
     private static void Copy(GranaryClientOptions from, GranaryClientOptions to)
     {

@@ -55,11 +55,15 @@ public sealed class ChaosTests(AzuriteServer azurite, RedisServer redis, ITestOu
             }
         }
 
-        var longest = ledger.Longest(silos.Disturbances, Blame);
+        var (longest, began) = (ledger.Longest(silos.Disturbances, Blame), ledger.Calls.Min(static call => call.Began));
+        output.WriteLine(string.Join(", ", silos.Disturbances.OrderBy(static disturbance => disturbance.Began).Select(disturbance => $"{SecondsAt(disturbance.Began)} {disturbance.Kind}")));
         foreach (var (kind, call) in longest.OrderBy(static entry => entry.Key))
         {
-            output.WriteLine($"{kind}: {silos.Disturbances.Count(disturbance => disturbance.Kind == kind)} times, longest call {call.Took.TotalSeconds:F2} s ({call.Verb})");
+            output.WriteLine(
+                $"{kind}: {silos.Disturbances.Count(disturbance => disturbance.Kind == kind)} times, longest call {call.Took.TotalSeconds:F2} s ({call.Verb} from {SecondsAt(call.Began)} to {SecondsAt(call.Ended)})");
         }
+
+        string SecondsAt(long instant) => string.Create(CultureInfo.InvariantCulture, $"{TimeProvider.System.GetElapsedTime(began, instant).TotalSeconds:F1}");
 
         await CheckAsync(ledger, store, cancellationToken);
         Assert.All([Disturbance.Terminated, Disturbance.Killed, Disturbance.Paused], kind => Assert.Contains(kind, longest.Keys)); // each is measured on something

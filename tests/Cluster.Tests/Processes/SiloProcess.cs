@@ -20,6 +20,7 @@ internal sealed class SiloProcess : IAsyncDisposable
     {
         ["Granary__Silo__ProbeTimeout"] = "00:00:01",
         ["Granary__Silo__MissedProbes"] = "2",
+        ["Granary__Silo__DeathVotes"] = "1", // of three silos, one killed and one that hangs leave one to vote
         ["Granary__Silo__MembershipRefresh"] = "00:00:05",
         ["Granary__Silo__ResponseTimeout"] = "00:00:02",
     };
@@ -69,12 +70,13 @@ internal sealed class SiloProcess : IAsyncDisposable
     /// <summary>Connects to a cluster as another service does.</summary>
     /// <param name="cluster">Its address.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <param name="responseTimeout">How long a call may take; the default where null.</param>
+    /// <param name="responseTimeout">How long a call may take, and how often silos are looked for; the defaults where null.</param>
     public static Task<GranaryConnection> ConnectAsync(string cluster, CancellationToken cancellationToken, TimeSpan? responseTimeout = null) => GranaryConnection.ConnectAsync(
         options =>
         {
             options.Cluster = cluster;
             options.ResponseTimeout = responseTimeout ?? options.ResponseTimeout;
+            options.GatewayRefresh = responseTimeout ?? options.GatewayRefresh;
         },
         cancellationToken: cancellationToken);
 
