@@ -16,7 +16,7 @@ public sealed class ChaosTests(AzuriteServer azurite, RedisServer redis, ITestOu
     private static readonly bool IsLong = Minutes > 0;
     private static readonly TimeSpan Lasts = IsLong ? TimeSpan.FromMinutes(Minutes) : TimeSpan.FromSeconds(40);
     private static readonly TimeSpan Between = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(IsLong ? 20 : 14);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(IsLong ? 20 : 12); // longer than it takes to be found dead
     private static readonly TimeSpan Blame = TimeSpan.FromSeconds(8); // found dead within two seconds, its part of the directory is taken over five seconds later: a call that begins after that has nothing to do with it
     private static readonly TimeSpan ResponseTimeout = TimeSpan.FromSeconds(2);
 
