@@ -28,7 +28,7 @@ internal sealed partial class ContextGrain
         TokenLimits.CheckOptions(request.Options, Model);
         var operationId = OperationIds.Check(request.OperationId);
         var prompt = await ReadAsync("prompt", request.Prompt);
-        var (turn, newTokens, admitted) = await AdmitAsync(request, prompt, cancellationToken);
+        var (turn, newTokens, admitted) = await OnNewestAsync(newest => AdmitAsync(request, prompt, newest, cancellationToken), cancellationToken);
         using var grant = admitted;
         NoteHit();
         var (manifest, uncheckedFor) = (turn.Context, _uncheckedFor);
@@ -64,36 +64,41 @@ internal sealed partial class ContextGrain
         }
     }
 
-    // A version that appears while bytes are waited for is answered instead, unless one version alone may answer.
-    private async Task<(AskedTurn Turn, int NewTokens, PageGrant Grant)> AdmitAsync(AskRequest request, int[] prompt, CancellationToken cancellationToken)
+    // A version that appears while bytes are waited for is served instead. Each time round one was committed: it ends when the context stops growing.
+    private async Task<T> OnNewestAsync<T>(Func<ContextManifest, Task<T>> serveAsync, CancellationToken cancellationToken)
     {
         while (true)
         {
             var newest = (await RequireAsync(cancellationToken)).Manifest;
-            if (request.Resume?.Start.Version > newest.Version)
-            {
-                newest = (await LoadAsync(cancellationToken, fresh: true) ?? throw NotFound()).Manifest; // it was admitted elsewhere, on what was committed since
-            }
-
-            var turn = TurnOf(request, prompt, newest);
-            var manifest = turn.Context;
-            var newTokens = TokenLimits.NewTokens(manifest.TokenIds.Length, prompt.Length, request.Options, Model);
-            var tailBytes = Model.Loaded.Layout.BytesOf(prompt.Length + newTokens);
             try
             {
-                var grant = request.Plan == PlanChoice.Recompute
-                    ? await ComputePrivatelyAsync(await ChainOfAsync(manifest, cancellationToken), tailBytes, isPrivate: true, request.Batch, "recompute was asked for", cancellationToken)
-                    : manifest.Version == newest.Version
-                    ? await GrantAsync(manifest, tailBytes, request.Plan, request.Batch, cancellationToken)
-                    : await ComputePrivatelyAsync(
-                        await ChainOfAsync(manifest, cancellationToken), tailBytes, isPrivate: false, request.Batch, "of an earlier version", cancellationToken);
-                return (turn, newTokens, grant);
+                return await serveAsync(newest);
             }
-            catch (GranaryException e) when (e.Code == ErrorCodes.ContextConflict && HasGrown(manifest))
+            catch (GranaryException e) when (e.Code == ErrorCodes.ContextConflict && HasGrown(newest))
             {
-                // Each time round a version was committed: it ends when the context stops growing.
+                // It is that version's turn.
             }
         }
+    }
+
+    private async Task<(AskedTurn Turn, int NewTokens, PageGrant Grant)> AdmitAsync(AskRequest request, int[] prompt, ContextManifest newest, CancellationToken cancellationToken)
+    {
+        if (request.Resume?.Start.Version > newest.Version)
+        {
+            newest = (await LoadAsync(cancellationToken, fresh: true) ?? throw NotFound()).Manifest; // it was admitted elsewhere, on what was committed since
+        }
+
+        var turn = TurnOf(request, prompt, newest);
+        var manifest = turn.Context;
+        var newTokens = TokenLimits.NewTokens(manifest.TokenIds.Length, prompt.Length, request.Options, Model);
+        var tailBytes = Model.Loaded.Layout.BytesOf(prompt.Length + newTokens);
+        var grant = request.Plan == PlanChoice.Recompute
+            ? await ComputePrivatelyAsync(await ChainOfAsync(manifest, cancellationToken), tailBytes, isPrivate: true, request.Batch, "recompute was asked for", cancellationToken)
+            : manifest.Version == newest.Version
+            ? await GrantAsync(manifest, tailBytes, request.Plan, request.Batch, cancellationToken)
+            : await ComputePrivatelyAsync(
+                await ChainOfAsync(manifest, cancellationToken), tailBytes, isPrivate: false, request.Batch, "of an earlier version", cancellationToken);
+        return (turn, newTokens, grant);
     }
 
     // The newest version is asked. But a stream that goes on stays on its own, and an ask that has been kept already is told again what it was told.
@@ -175,7 +180,7 @@ internal sealed partial class ContextGrain
             continuations.Add(await ReadAsync("continuation", input));
         }
 
-        var (manifest, admitted) = await AdmitScoreAsync(continuations, cancellationToken);
+        var (manifest, admitted) = await OnNewestAsync(newest => AdmitScoreAsync(continuations, newest, cancellationToken), cancellationToken);
         using var grant = admitted;
         var (uncheckedFor, layout) = (_uncheckedFor, Model.Loaded.Layout);
         NoteHit();
@@ -204,26 +209,13 @@ internal sealed partial class ContextGrain
         }
     }
 
-    // A version that appears while bytes are waited for is scored instead.
-    private async Task<(ContextManifest Manifest, PageGrant Grant)> AdmitScoreAsync(List<int[]> continuations, CancellationToken cancellationToken)
+    private async Task<(ContextManifest Manifest, PageGrant Grant)> AdmitScoreAsync(List<int[]> continuations, ContextManifest manifest, CancellationToken cancellationToken)
     {
         var (layout, longest) = (Model.Loaded.Layout, continuations.Max(static ids => ids.Length));
-        while (true)
-        {
-            var manifest = (await RequireAsync(cancellationToken)).Manifest;
-            TokenLimits.NewTokens(manifest.TokenIds.Length, longest - 1, new GenerationOptions { MaxNewTokens = 1 }, Model);
-            var lastPageTokens = manifest.TokenIds.Length - ((manifest.TokenIds.Length - 1) / layout.PageSize * layout.PageSize); // computed once more, beside the page
-            try
-            {
-                var grant = await GrantAsync(
-                    manifest, layout.BytesOf(lastPageTokens + continuations.Sum(static ids => (long)ids.Length)), PlanChoice.Auto, batch: false, cancellationToken);
-                return (manifest, grant);
-            }
-            catch (GranaryException e) when (e.Code == ErrorCodes.ContextConflict && HasGrown(manifest))
-            {
-                // It ends when the context stops growing.
-            }
-        }
+        TokenLimits.NewTokens(manifest.TokenIds.Length, longest - 1, new GenerationOptions { MaxNewTokens = 1 }, Model);
+        var lastPageTokens = manifest.TokenIds.Length - ((manifest.TokenIds.Length - 1) / layout.PageSize * layout.PageSize); // computed once more, beside the page
+        var tailBytes = layout.BytesOf(lastPageTokens + continuations.Sum(static ids => (long)ids.Length));
+        return (manifest, await GrantAsync(manifest, tailBytes, PlanChoice.Auto, batch: false, cancellationToken));
     }
 
     private async Task<double[][]> ScoreOnDeviceAsync(

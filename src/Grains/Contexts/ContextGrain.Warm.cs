@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Granary.Contexts;
 using Granary.Errors;
 using Granary.Grains.Transitions;
+using Granary.Storage.Manifests;
 
 namespace Granary.Grains.Contexts;
 
@@ -29,38 +30,32 @@ internal sealed partial class ContextGrain
         }
     }
 
-    // The way of an ask without a tail. A version that appears while bytes are waited for is warmed instead.
     private async Task<ContextWarmed> WarmOnceAsync(WarmRequest request, long arrived, Action<int> report, CancellationToken cancellationToken)
     {
         Restored += report;
         try
         {
-            while (true)
-            {
-                var manifest = (await RequireAsync(cancellationToken)).Manifest;
-                try
-                {
-                    NoteHit();
-                    using var grant = await GrantAsync(manifest, tailBytes: 0, request.Plan, request.Batch, cancellationToken);
-                    return new ContextWarmed(
-                        Describe(_stored is { } stored && IsCurrent(manifest) ? stored.Manifest : manifest),
-                        grant.ResidentTokens,
-                        grant.RestoredTokens,
-                        grant.RecomputedTokens,
-                        new AnswerPlan(grant.Decision, grant.Reason),
-                        time.GetElapsedTime(arrived).TotalSeconds,
-                        Model.Numerics,
-                        Model.IsExact);
-                }
-                catch (GranaryException e) when (e.Code == ErrorCodes.ContextConflict && HasGrown(manifest))
-                {
-                    // Each time round a version was committed.
-                }
-            }
+            return await OnNewestAsync(manifest => WarmVersionAsync(request, arrived, manifest, cancellationToken), cancellationToken);
         }
         finally
         {
             Restored -= report;
         }
+    }
+
+    // The way of an ask without a tail.
+    private async Task<ContextWarmed> WarmVersionAsync(WarmRequest request, long arrived, ContextManifest manifest, CancellationToken cancellationToken)
+    {
+        NoteHit();
+        using var grant = await GrantAsync(manifest, tailBytes: 0, request.Plan, request.Batch, cancellationToken);
+        return new ContextWarmed(
+            Describe(_stored is { } stored && IsCurrent(manifest) ? stored.Manifest : manifest),
+            grant.ResidentTokens,
+            grant.RestoredTokens,
+            grant.RecomputedTokens,
+            new AnswerPlan(grant.Decision, grant.Reason),
+            time.GetElapsedTime(arrived).TotalSeconds,
+            Model.Numerics,
+            Model.IsExact);
     }
 }
