@@ -15,8 +15,17 @@ internal sealed partial class ContextGrain
     public IAsyncEnumerable<ContextProgress> ForkAsync(ForkRequest request, CancellationToken cancellationToken) =>
         _work.ServeAsync(ForkStreamAsync(request, cancellationToken), cancellationToken);
 
-    // The parent's manifest is read from the store, as a client would: contexts do not call each other (invariant 6).
     private async IAsyncEnumerable<ContextProgress> ForkStreamAsync(ForkRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var creation = await ReadForkAsync(request, cancellationToken);
+        await foreach (var progress in CreateOrJoinAsync(creation, cancellationToken))
+        {
+            yield return progress;
+        }
+    }
+
+    // The parent's manifest is read from the store, as a client would: contexts do not call each other (invariant 6).
+    private async Task<Creation> ReadForkAsync(ForkRequest request, CancellationToken cancellationToken)
     {
         var (id, operationId) = (Id, OperationIds.Check(request.OperationId));
         var parentId = id with { Name = Names.Check("context", request.Parent) };
@@ -30,21 +39,14 @@ internal sealed partial class ContextGrain
         RefuseDeletedSince(operationId);
         if (child?.FindOperation(operationId) is { } made)
         {
-            RequireAdded(child, made, 0, child.TokenIds.AsSpan(0, Math.Min(made.Count, child.TokenIds.Length)), isAll: true);
-            var taken = new Creation
+            return new Creation
             {
-                Ids = child.TokenIds[..made.Count],
+                Ids = child.TokenIds[..Math.Min(made.Count, child.TokenIds.Length)],
                 Labels = child.Labels,
                 Batch = request.Batch,
                 OperationId = operationId,
                 ChunkTenant = child.ChunkTenant,
             };
-            await foreach (var progress in CreateOrJoinAsync(taken, cancellationToken))
-            {
-                yield return progress;
-            }
-
-            yield break;
         }
 
         var parent = Alive(await manifests.FindAsync(id.Tenant, id.Model, parentId.Name, cancellationToken))?.Manifest ?? throw NotFound(parentId.ToString());
@@ -54,7 +56,7 @@ internal sealed partial class ContextGrain
         }
 
         RefuseOtherVersion(parent, request.IfVersion);
-        var creation = new Creation
+        return new Creation
         {
             Ids = parent.TokenIds,
             Truncated = parent.TruncatedTokens,
@@ -66,10 +68,6 @@ internal sealed partial class ContextGrain
             ChunkTenant = parent.ChunkTenant,
             Parent = parent,
         };
-        await foreach (var progress in CreateOrJoinAsync(creation, cancellationToken))
-        {
-            yield return progress;
-        }
     }
 
     // A fork is on its parent's chunks: they are touched, so that no sweep that has read the manifests before takes them, and none is read. Where one
