@@ -14,7 +14,7 @@ internal sealed partial class ContextGrain
     private const int MostGrowthAttempts = 32;
 
     // One new version at a time, in order of arrival.
-    private readonly SemaphoreSlim _growth = new(1);
+    private readonly Turn _growthTurn = new();
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ContextProgress> AppendAsync(AppendRequest request, CancellationToken cancellationToken) =>
@@ -36,24 +36,17 @@ internal sealed partial class ContextGrain
     private async Task<ContextCreated> GrowAsync(SharedTransition<ContextProgress, ContextCreated> transition, Growth growth, CancellationToken stopping)
     {
         using var work = _work.Begin();
-        await _growth.WaitAsync(stopping);
-        try
+        using var turn = await _growthTurn.TakeAsync(stopping);
+        for (var attempt = 1; ; attempt++)
         {
-            for (var attempt = 1; ; attempt++)
+            try
             {
-                try
-                {
-                    return await GrowOnceAsync(transition, growth, stopping);
-                }
-                catch (GranaryException e) when (e.Code == ErrorCodes.ContextConflict && growth.IfVersion is null && attempt < MostGrowthAttempts && Alive(_stored) is not null)
-                {
-                    // Nobody said which version is to grow: the newer one does.
-                }
+                return await GrowOnceAsync(transition, growth, stopping);
             }
-        }
-        finally
-        {
-            _growth.Release();
+            catch (GranaryException e) when (e.Code == ErrorCodes.ContextConflict && growth.IfVersion is null && attempt < MostGrowthAttempts && Alive(_stored) is not null)
+            {
+                // Nobody said which version is to grow: the newer one does.
+            }
         }
     }
 

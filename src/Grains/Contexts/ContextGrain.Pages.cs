@@ -170,10 +170,10 @@ internal sealed partial class ContextGrain
     // What was stored under a numerics id that the manifest does not name yet, or for a creation that was cut off: unnamed, the sweep would take it.
     private async Task NameChunksAsync(ContextManifest manifest, ManifestChunk[] own, CancellationToken stopping)
     {
-        await _growth.WaitAsync(stopping); // growth commits on what it has read
+        using var growth = await _growthTurn.TakeAsync(stopping); // growth commits on what it has read
+        using var turn = await _commitTurn.TakeAsync(stopping);
         try
         {
-            using var turn = await _commitTurn.TakeAsync(stopping);
             if (IsCurrent(manifest) && _create is not { IsRunning: true } && _stored is { } stored)
             {
                 await CommitAsync(WithChunks(stored.Manifest, own), stored, stopping);
@@ -182,10 +182,6 @@ internal sealed partial class ContextGrain
         catch (ObjectConflictException)
         {
             // Another process commits just now: the next restore names them, if that one does not.
-        }
-        finally
-        {
-            _growth.Release();
         }
     }
 

@@ -13,7 +13,7 @@ internal sealed partial class ContextGrain
 
     // One commit of this activation at a time, deletions apart, so that its own do not fence each other: those of other processes may. Held while the store is read and
     // written, never while the engine works or bytes are waited for (invariant 8).
-    private readonly CommitTurn _commitTurn = new();
+    private readonly Turn _commitTurn = new();
     private Task _refresh = Task.CompletedTask;
 
     /// <inheritdoc/>

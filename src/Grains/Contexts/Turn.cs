@@ -1,13 +1,13 @@
 namespace Granary.Grains.Contexts;
 
-/// <summary>Lets one at a time commit.</summary>
-internal sealed class CommitTurn : IDisposable
+/// <summary>Lets one at a time do something, in order of arrival.</summary>
+internal sealed class Turn : IDisposable
 {
     private readonly SemaphoreSlim _free = new(1);
 
     /// <summary>Waits for the turn.</summary>
     /// <param name="cancellationToken">Ends the wait.</param>
-    /// <returns>The turn; dispose it after the commit.</returns>
+    /// <returns>The turn; dispose it at its end.</returns>
     public async Task<IDisposable> TakeAsync(CancellationToken cancellationToken)
     {
         await _free.WaitAsync(cancellationToken);
