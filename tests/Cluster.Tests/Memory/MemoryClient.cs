@@ -16,9 +16,9 @@ public sealed class MemoryClient
     /// <param name="contexts">How many contexts there are.</param>
     /// <param name="asks">How many asks it has open at a time.</param>
     /// <param name="seed">Of its random numbers.</param>
-    internal static ChildProcess Start(string cluster, int contexts, int asks, int seed) => ChildProcess.Start(
-        Path.Combine(AppContext.BaseDirectory, "Granary.Cluster.Tests"),
-        ["-noLogo", "-noColor", "-showLiveOutput", "-explicit", "only", "-method", $"{typeof(MemoryClient).FullName}.{nameof(Ask_UntilItIsKilled)}"],
+    internal static ChildProcess Start(string cluster, int contexts, int asks, int seed) => ExplicitTest.Start(
+        typeof(MemoryClient),
+        nameof(Ask_UntilItIsKilled),
         new Dictionary<string, string?>
         {
             [Prefix + "CLUSTER"] = cluster,
@@ -28,8 +28,8 @@ public sealed class MemoryClient
     [Fact(Explicit = true)]
     public async Task Ask_UntilItIsKilled()
     {
-        var cluster = Environment.GetEnvironmentVariable(Prefix + "CLUSTER") ?? throw new InvalidOperationException("OversubscriptionTests starts this.");
-        var numbers = Environment.GetEnvironmentVariable(Prefix + "ASKS")!.Split(',').Select(static number => int.Parse(number, CultureInfo.InvariantCulture)).ToArray();
+        var cluster = ExplicitTest.Told(Prefix + "CLUSTER");
+        var numbers = ExplicitTest.Told(Prefix + "ASKS").Split(',').Select(static number => int.Parse(number, CultureInfo.InvariantCulture)).ToArray();
         var (contexts, asks, seed) = (numbers[0], numbers[1], numbers[2]);
         var cancellationToken = TestContext.Current.CancellationToken;
         await using var connection = await SiloProcess.ConnectAsync(cluster, cancellationToken);

@@ -17,9 +17,9 @@ public sealed class StampedeClient
     /// <param name="seed">Makes the context's ids, the same for all clients.</param>
     /// <param name="tokens">How many.</param>
     /// <param name="calls">How many creates and asks at once.</param>
-    internal static ChildProcess Start(string cluster, int seed, int tokens, int calls) => ChildProcess.Start(
-        Path.Combine(AppContext.BaseDirectory, "Granary.Cluster.Tests"),
-        ["-noLogo", "-noColor", "-showLiveOutput", "-explicit", "only", "-method", $"{typeof(StampedeClient).FullName}.{nameof(CreateAndAsk_AllAtOnce)}"],
+    internal static ChildProcess Start(string cluster, int seed, int tokens, int calls) => ExplicitTest.Start(
+        typeof(StampedeClient),
+        nameof(CreateAndAsk_AllAtOnce),
         new Dictionary<string, string?>
         {
             [Prefix + "CLUSTER"] = cluster,
@@ -36,8 +36,8 @@ public sealed class StampedeClient
     [Fact(Explicit = true)]
     public async Task CreateAndAsk_AllAtOnce()
     {
-        var cluster = Environment.GetEnvironmentVariable(Prefix + "CLUSTER") ?? throw new InvalidOperationException("StampedeTests starts this.");
-        var numbers = Environment.GetEnvironmentVariable(Prefix + "IDS")!.Split(',').Select(static number => int.Parse(number, CultureInfo.InvariantCulture)).ToArray();
+        var cluster = ExplicitTest.Told(Prefix + "CLUSTER");
+        var numbers = ExplicitTest.Told(Prefix + "IDS").Split(',').Select(static number => int.Parse(number, CultureInfo.InvariantCulture)).ToArray();
         var ids = Ids(numbers[0], numbers[1]);
         var cancellationToken = TestContext.Current.CancellationToken;
         await using var connection = await SiloProcess.ConnectAsync(cluster, cancellationToken, TimeSpan.FromSeconds(2));
