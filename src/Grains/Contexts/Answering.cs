@@ -95,21 +95,24 @@ internal sealed class Answering(ServedModel model, IModelWorkerGrain worker, KvR
             yield return new AnswerPart(null, null, new AnswerStart(contextTokens, Context?.Version, Context?.Incarnation, Options.Temperature > 0 ? seed : null));
             seam = FindSeam();
             _ = work.Result.ContinueWith(_ => tokens.Writer.TryComplete(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            await foreach (var token in tokens.Reader.ReadAllAsync(cancellationToken))
+            while (await tokens.Reader.WaitToReadAsync(cancellationToken)) // ReadAllAsync costs each token a turn more
             {
-                if (decoded.Count == 0)
+                while (tokens.Reader.TryRead(out var token))
                 {
-                    firstTokenSeconds = time.GetElapsedTime(Arrived).TotalSeconds;
-                    if (Told == 0)
+                    if (decoded.Count == 0)
                     {
-                        Instruments.FirstToken.Record(firstTokenSeconds); // of a stream that goes on, the first silo's was
+                        firstTokenSeconds = time.GetElapsedTime(Arrived).TotalSeconds;
+                        if (Told == 0)
+                        {
+                            Instruments.FirstToken.Record(firstTokenSeconds); // of a stream that goes on, the first silo's was
+                        }
                     }
-                }
 
-                decoded.Add(token);
-                if (token.Index >= Told)
-                {
-                    yield return new AnswerPart(new AnswerToken(token.Index, token.Id, token.Text, token.LogProbability), null);
+                    decoded.Add(token);
+                    if (token.Index >= Told)
+                    {
+                        yield return new AnswerPart(new AnswerToken(token.Index, token.Id, token.Text, token.LogProbability), null);
+                    }
                 }
             }
 

@@ -18,7 +18,7 @@ internal sealed partial class ContextGrain
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ContextProgress> AppendAsync(AppendRequest request, CancellationToken cancellationToken) =>
-        _work.ServeAsync(AppendStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(AppendStreamAsync(request, cancellationToken));
 
     private async IAsyncEnumerable<ContextProgress> AppendStreamAsync(AppendRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -12,15 +12,15 @@ internal sealed partial class ContextGrain
 {
     /// <inheritdoc/>
     public IAsyncEnumerable<AnswerPart> AskAsync(AskRequest request, CancellationToken cancellationToken) =>
-        _work.ServeAsync(AskStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(AskStreamAsync(request, cancellationToken));
 
     /// <inheritdoc/>
     public IAsyncEnumerable<AnswerPart> GenerateAsync(GenerateRequest request, CancellationToken cancellationToken) =>
-        _work.ServeAsync(GenerateStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(GenerateStreamAsync(request, cancellationToken));
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ScoreResult> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken) =>
-        _work.ServeAsync(ScoreStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(ScoreStreamAsync(request, cancellationToken));
 
     private async IAsyncEnumerable<AnswerPart> AskStreamAsync(AskRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

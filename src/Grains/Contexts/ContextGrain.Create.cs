@@ -15,7 +15,7 @@ internal sealed partial class ContextGrain
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ContextProgress> CreateAsync(CreateContextRequest request, CancellationToken cancellationToken) =>
-        _work.ServeAsync(CreateStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(CreateStreamAsync(request, cancellationToken));
 
     private async IAsyncEnumerable<ContextProgress> CreateStreamAsync(CreateContextRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -13,7 +13,7 @@ internal sealed partial class ContextGrain
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ContextProgress> ForkAsync(ForkRequest request, CancellationToken cancellationToken) =>
-        _work.ServeAsync(ForkStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(ForkStreamAsync(request, cancellationToken));
 
     private async IAsyncEnumerable<ContextProgress> ForkStreamAsync(ForkRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -18,7 +18,7 @@ internal sealed partial class ContextGrain
 
     /// <inheritdoc/>
     public IAsyncEnumerable<VerifyProgress> VerifyAsync(CancellationToken cancellationToken) =>
-        _work.ServeAsync(VerifyStreamAsync(cancellationToken), cancellationToken);
+        _work.ServeAsync(VerifyStreamAsync(cancellationToken));
 
     private async IAsyncEnumerable<VerifyProgress> VerifyStreamAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -12,7 +12,7 @@ internal sealed partial class ContextGrain
 
     /// <inheritdoc/>
     public IAsyncEnumerable<WarmProgress> WarmAsync(WarmRequest request, CancellationToken cancellationToken) =>
-        _work.ServeAsync(WarmStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(WarmStreamAsync(request, cancellationToken));
 
     private async IAsyncEnumerable<WarmProgress> WarmStreamAsync(WarmRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -55,7 +55,7 @@ internal sealed partial class DatasetGrain(
 
     /// <inheritdoc/>
     public IAsyncEnumerable<DatasetStatus> PrecomputeAsync(PrecomputeRequest request, CancellationToken cancellationToken) =>
-        _work.ServeAsync(PrecomputeStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(PrecomputeStreamAsync(request, cancellationToken));
 
     /// <inheritdoc/>
     public async Task<DatasetStatus> GetStatusAsync()
@@ -73,7 +73,7 @@ internal sealed partial class DatasetGrain(
 
     /// <inheritdoc/>
     public IAsyncEnumerable<DatasetAnswer> AskAsync(DatasetAskRequest request, CancellationToken cancellationToken) =>
-        _work.ServeAsync(AskStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(AskStreamAsync(request, cancellationToken));
 
     private async IAsyncEnumerable<DatasetAnswer> AskStreamAsync(DatasetAskRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -63,11 +63,18 @@ internal sealed partial class DatasetShardGrain(
 
     /// <inheritdoc/>
     public IAsyncEnumerable<DatasetStatus> PrecomputeAsync(ShardRequest request, CancellationToken cancellationToken) =>
-        ErrorEdge.GuardAsync(Join(request).WatchAsync(cancellationToken), cancellationToken);
+        ErrorEdge.GuardAsync(Join(request).WatchAsync(cancellationToken));
+
+    /// <inheritdoc/>
+    public async Task<int> CountQuestionsAsync(string digest)
+    {
+        var of = await ErrorEdge.GuardAsync(itemStore.ReadAsync(Dataset, digest, Shard, CancellationToken.None));
+        return of.Sum(static item => item.Questions.Length);
+    }
 
     /// <inheritdoc/>
     public IAsyncEnumerable<DatasetAnswer> AskAsync(string model, string digest, DatasetAskRequest request, CancellationToken cancellationToken) =>
-        _work.ServeAsync(AskStreamAsync(model, digest, request, cancellationToken), cancellationToken);
+        _work.ServeAsync(AskStreamAsync(model, digest, request, cancellationToken));
 
     private SharedTransition<DatasetStatus, bool> Join(ShardRequest request)
     {

@@ -42,7 +42,7 @@ internal sealed class EstimateGrain(
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ContextEstimate> EstimateAsync(EstimateRequest request, CancellationToken cancellationToken) =>
-        _work.ServeAsync(EstimateStreamAsync(request, cancellationToken), cancellationToken);
+        _work.ServeAsync(EstimateStreamAsync(request, cancellationToken));
 
     private async IAsyncEnumerable<ContextEstimate> EstimateStreamAsync(EstimateRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

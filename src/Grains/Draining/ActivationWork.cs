@@ -19,8 +19,7 @@ internal sealed class ActivationWork(SiloDrain drain, IGrainContext activation, 
     public IDisposable Begin() => new Scope(this, isStream: false);
 
     /// <summary>Passes a stream to its caller, its errors translated; it is open until the caller has its end, or has left.</summary>
-    public IAsyncEnumerable<T> ServeAsync<T>(IAsyncEnumerable<T> stream, CancellationToken cancellationToken) =>
-        new ServedStream<T>(this, ErrorEdge.GuardAsync(stream, cancellationToken));
+    public IAsyncEnumerable<T> ServeAsync<T>(IAsyncEnumerable<T> stream) => new ServedStream<T>(this, ErrorEdge.GuardAsync(stream));
 
     /// <summary>Deactivates it if nothing runs. The look is a turn of its own, so that no stream begins between the look and the end.</summary>
     public void EndIfIdle() => activation.Scheduler.QueueAction(() =>

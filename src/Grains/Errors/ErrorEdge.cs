@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using Granary.Errors;
 using Granary.Inference.Errors;
 using Granary.Storage.Errors;
@@ -22,26 +21,7 @@ internal static class ErrorEdge
     public static bool IsForeign(Exception error) => error is InferenceException or StorageException or ObjectConflictException;
 
     /// <summary>Passes a stream on, its errors translated.</summary>
-    public static async IAsyncEnumerable<T> GuardAsync<T>(IAsyncEnumerable<T> stream, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        await using var items = stream.GetAsyncEnumerator(cancellationToken);
-        while (true)
-        {
-            try
-            {
-                if (!await items.MoveNextAsync())
-                {
-                    yield break;
-                }
-            }
-            catch (Exception e) when (IsForeign(e))
-            {
-                throw Translate(e);
-            }
-
-            yield return items.Current;
-        }
-    }
+    public static IAsyncEnumerable<T> GuardAsync<T>(IAsyncEnumerable<T> stream) => new GuardedStream<T>(stream);
 
     /// <summary>Awaits a result, its errors translated.</summary>
     public static async Task<T> GuardAsync<T>(Task<T> work)

@@ -47,7 +47,7 @@ internal sealed partial class SweepGrain(
             throw Busy("A check");
         }
 
-        return _work.ServeAsync(running.Work.WatchAsync(cancellationToken), cancellationToken);
+        return _work.ServeAsync(running.Work.WatchAsync(cancellationToken));
     }
 
     /// <inheritdoc/>
@@ -87,7 +87,7 @@ internal sealed partial class SweepGrain(
     public IAsyncEnumerable<StoreSweepStatus> SweepAsync(StoreSweepRequest request, CancellationToken cancellationToken)
     {
         var work = _sweep is not { Work.IsRunning: true } running ? Begin(request) : running.Request == request ? running.Work : throw Busy("A sweep");
-        return _work.ServeAsync(work.WatchAsync(cancellationToken), cancellationToken);
+        return _work.ServeAsync(work.WatchAsync(cancellationToken));
     }
 
     private SharedTransition<StoreSweepStatus, StoreSweepStatus> Begin(StoreSweepRequest request, bool outlivesCallers = false)
