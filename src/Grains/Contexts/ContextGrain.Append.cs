@@ -1,7 +1,9 @@
 using System.Runtime.CompilerServices;
 using Granary.Contexts;
 using Granary.Errors;
+using Granary.Grains.Residency;
 using Granary.Grains.Transitions;
+using Granary.Inference.Pages;
 using Granary.Storage.Chunks;
 using Granary.Storage.Errors;
 using Granary.Storage.Manifests;
@@ -82,7 +84,9 @@ internal sealed partial class ContextGrain
         var known = current.Manifest.Chunks.GetValueOrDefault(Model.Numerics)?.Select(static chunk => chunk.Hash).ToHashSet() ?? [];
         using var room = await storage.TakeAsync(
             Key, current.Manifest.ChunkTenant, () => ValueTask.FromResult(chain.Where(chunk => !known.Contains(chunk.Hash.ToString())).Sum(ChunkStore.StoredBytes)), stopping);
-        using var reservation = await registry.AdmitAsync(current.Manifest.ChunkTenant, Model.Loaded.Layout.BytesOf(ids.Length), growth.Batch, stopping);
+        var (admitted, shared) = await AdmitGrowthAsync(current.Manifest, ids.Length, growth.Batch, stopping);
+        using var reservation = admitted;
+        using var kept = shared;
         var lease = registry.Open(activation, current.Manifest.ChunkTenant, reclaimFirst: growth.Batch);
         using var filling = lease.BeginFill();
         try
@@ -98,6 +102,7 @@ internal sealed partial class ContextGrain
                     Reservation = reservation,
                     Persist = true,
                     MustKnow = true,
+                    Room = room,
                     Batch = growth.Batch,
                 },
                 filled => transition.Report(new ContextProgress(ContextStage.Prefilling, filled, ids.Length)),
@@ -105,13 +110,11 @@ internal sealed partial class ContextGrain
 
             // Invariant 2: every chunk first, then the manifest.
             var writes = await Task.WhenAll(outcome.Writes).WaitAsync(stopping);
-            room.NoteWritten(writes.Sum(static write => write.WrittenBytes));
             transition.OutliveCallers();
             var operation = new ManifestOperation(growth.OperationId, current.Manifest.Version + 1, current.Manifest.TokenIds.Length, growth.Added.Length);
-            var now = time.GetUtcNow();
 
             // Labels, expiry and pin are those of the manifest that it is committed on; an addition is a hit.
-            ContextManifest Grown(ContextManifest manifest) => manifest with
+            ContextManifest Grown(ContextManifest manifest, DateTimeOffset now) => manifest with
             {
                 Version = operation.Version,
                 State = ManifestStates.Stored,
@@ -143,14 +146,35 @@ internal sealed partial class ContextGrain
         }
     }
 
+    // Full pages of the version that grows are shared where they are in memory: what they lack is admitted, or a pinned context of half the budget could not grow.
+    // Nothing is held while it is waited for (invariant 10), so they may be gone by then: all is admitted instead.
+    private async Task<(KvReservation Bytes, LeaseReader? Shared)> AdmitGrowthAsync(ContextManifest current, int tokens, bool batch, CancellationToken stopping)
+    {
+        var layout = Model.Loaded.Layout;
+        if (IsCurrent(current) && _lease is { IsResident: true })
+        {
+            var inFullPages = current.TokenIds.Length / layout.PageSize * layout.PageSize;
+            var missing = await registry.AdmitAsync(current.ChunkTenant, layout.BytesOf(tokens - inFullPages), batch, stopping);
+            if (IsCurrent(current) && _lease?.TryRead() is { } shared)
+            {
+                return (missing, shared);
+            }
+
+            missing.Dispose();
+        }
+
+        return (await registry.AdmitAsync(current.ChunkTenant, layout.BytesOf(tokens), batch, stopping), null);
+    }
+
     private async Task<StoredManifest> CommitVersionAsync(
-        Func<ContextManifest, ContextManifest> grow, StoredManifest current, ManifestOperation operation, int[] added, CancellationToken stopping)
+        Func<ContextManifest, DateTimeOffset, ContextManifest> grow, StoredManifest current, ManifestOperation operation, int[] added, CancellationToken stopping)
     {
         using var turn = await _commitTurn.TakeAsync(stopping);
         var previous = IsCurrent(current.Manifest) && _stored is { } newest ? newest : current; // what else was changed of that version meanwhile is kept
         for (var attempt = 1; ; attempt++)
         {
-            var next = grow(previous.Manifest);
+            var now = time.GetUtcNow();
+            var next = previous.Manifest.IsAliveAt(now) ? grow(previous.Manifest, now) : throw NotFound(); // it expired while it grew: nobody revives it
             try
             {
                 return await CommitAsync(next, previous, stopping);

@@ -122,7 +122,7 @@ internal sealed partial class ContextGrain
             {
                 outcome = await filler.FillAsync(
                     lease,
-                    new FillRequest { Model = Model, Worker = Worker, Chain = chain, Reservation = reservation, Persist = true, MustKnow = true, Batch = creation.Batch },
+                    new FillRequest { Model = Model, Worker = Worker, Chain = chain, Reservation = reservation, Persist = true, MustKnow = true, Room = room, Batch = creation.Batch },
                     filled => transition.Report(new ContextProgress(ContextStage.Prefilling, filled, ids.Length)),
                     stopping);
             }
@@ -137,7 +137,6 @@ internal sealed partial class ContextGrain
 
             // Invariant 2: acknowledged means durable. Every chunk first, then the manifest.
             var writes = await Task.WhenAll(outcome.Writes);
-            room.NoteWritten(writes.Sum(static write => write.WrittenBytes));
             var stored = await CommitStoredAsync(accepted, ids, ManifestChunks(chain, writes), stopping);
             var created = new ContextCreated(
                 ManifestDescription.Of(stored.Manifest, lease.IsResident),

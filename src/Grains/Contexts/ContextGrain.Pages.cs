@@ -127,6 +127,7 @@ internal sealed partial class ContextGrain
                     Reservation = bytes,
                     Plan = plan,
                     Persist = true,
+                    Room = storage.Count(manifest.ChunkTenant),
                     ExpectStored = manifest.State == ManifestStates.Stored && checksums is not null,
                     IsStoreSilent = _uncheckedFor is not null,
                     Batch = batch,

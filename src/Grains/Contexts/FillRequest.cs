@@ -1,5 +1,6 @@
 using Granary.Contexts;
 using Granary.Grains.Models;
+using Granary.Grains.Stores;
 using Granary.Inference.Pages;
 using Granary.Models;
 using Granary.Storage.Chunks;
@@ -41,6 +42,9 @@ internal sealed record FillRequest
 
     /// <summary>Gets whether pages that the store lacks are written to it.</summary>
     public bool Persist { get; init; }
+
+    /// <summary>Gets what is told of each page that was written.</summary>
+    public StoredRoom Room { get; init; } = StoredRoom.Unbounded;
 
     /// <summary>Gets whether the computation yields to interactive work.</summary>
     public bool Batch { get; init; }

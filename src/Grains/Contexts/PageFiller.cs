@@ -1,5 +1,6 @@
 using Granary.Grains.Planning;
 using Granary.Grains.Residency;
+using Granary.Grains.Stores;
 using Granary.Grains.Telemetry;
 using Granary.Inference.Pages;
 using Granary.Storage.Chunks;
@@ -58,7 +59,7 @@ internal sealed class PageFiller(
             // A creation touches what it found present and learns its checksum; a restore leaves it alone, as it does what it did not read.
             if (request.Persist && !request.IsStoreSilent && (found.Source == PageSource.Nowhere || !request.ExpectStored))
             {
-                outcome.Writes.Add(WriteAsync(chunk, page, found.Bad));
+                outcome.Writes.Add(WriteAsync(chunk, page, found.Bad, request.Room));
             }
         }
 
@@ -86,7 +87,7 @@ internal sealed class PageFiller(
         }
     }
 
-    private Task<PageWrite> WriteAsync(ChunkIdentity chunk, KvPage page, ObjectVersion? bad)
+    private Task<PageWrite> WriteAsync(ChunkIdentity chunk, KvPage page, ObjectVersion? bad, StoredRoom room)
     {
         page.AddReference();
         return Task.Run(async () =>
@@ -95,8 +96,10 @@ internal sealed class PageFiller(
             try
             {
                 var write = await chunks.WriteAsync(chunk, page, bad);
-                Instruments.PersistBytes.Add(write.Existed ? 0 : write.Bytes);
-                return new PageWrite(chunk.Hash.ToString(), write.Checksum, write.Existed ? 0 : write.Bytes);
+                var written = write.Existed ? 0 : write.Bytes;
+                Instruments.PersistBytes.Add(written);
+                room.NoteWritten(written);
+                return new PageWrite(chunk.Hash.ToString(), write.Checksum, written);
             }
             finally
             {

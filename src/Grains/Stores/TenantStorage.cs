@@ -32,7 +32,7 @@ internal sealed class TenantStorage(ChunkStore chunks, IOptions<TenantsOptions> 
     {
         if (options.Value.Of(tenant).StoredBytes is not { } most)
         {
-            return new StoredRoom(null, 0);
+            return StoredRoom.Unbounded;
         }
 
         var bytes = await countAsync();
@@ -51,6 +51,11 @@ internal sealed class TenantStorage(ChunkStore chunks, IOptions<TenantsOptions> 
 
         Task<long> ListAsync() => chunks.SumBytesAsync(tenant, cancellationToken);
     }
+
+    /// <summary>Counts what is written without room: what was acknowledged, and is not there any more, is written whatever the bound.</summary>
+    /// <param name="tenant">Under whose prefix.</param>
+    /// <returns>The room, with no bytes in it; told what is written.</returns>
+    public StoredRoom Count(string tenant) => _tallies.TryGetValue(tenant, out var tally) ? new StoredRoom(tally, 0) : StoredRoom.Unbounded;
 
     /// <summary>What a tenant has in the store, as far as this silo knows.</summary>
     internal sealed class Tally
@@ -117,35 +122,47 @@ internal sealed class TenantStorage(ChunkStore chunks, IOptions<TenantsOptions> 
             }
         }
 
-        public void GiveBack(long taken, long written)
+        public void NoteWritten(long written, long ofTaken)
         {
             lock (_gate)
             {
-                _taken -= taken;
                 _written += written;
+                _taken -= ofTaken;
             }
         }
     }
 }
 
-/// <summary>Room in the store for one creation or addition.</summary>
+/// <summary>Room in the store for one creation or addition. Thread-safe.</summary>
 /// <param name="tally">The tenant's; <see langword="null"/> where there is no bound.</param>
 /// <param name="bytes">The room.</param>
 internal sealed class StoredRoom(TenantStorage.Tally? tally, long bytes) : IDisposable
 {
-    private long _written;
-    private int _disposed;
+    private readonly Lock _gate = new();
+    private long _left = bytes;
 
-    /// <summary>Notes what has been written.</summary>
-    /// <param name="written">Bytes.</param>
-    public void NoteWritten(long written) => _written += written;
+    /// <summary>Gets the room of who has no bound.</summary>
+    public static StoredRoom Unbounded { get; } = new(null, 0);
+
+    /// <summary>Notes a page that was written; one that ends after the room was given back counts, too.</summary>
+    /// <param name="written">Its bytes.</param>
+    public void NoteWritten(long written) => Move(written, written);
 
     /// <inheritdoc/>
-    public void Dispose()
+    public void Dispose() => Move(0, long.MaxValue);
+
+    private void Move(long written, long most)
     {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        if (tally is null)
         {
-            tally?.GiveBack(bytes, _written);
+            return;
+        }
+
+        lock (_gate)
+        {
+            var taken = Math.Min(most, _left);
+            _left -= taken;
+            tally.NoteWritten(written, taken);
         }
     }
 }

@@ -167,6 +167,23 @@ public sealed class BudgetTests(SmallSilo silo, OneSilo large) : IClassFixture<S
         await silo.Context("beside-1").EvictAsync();
     }
 
+    [Fact(Timeout = 120_000), Trait("Invariant", "10")]
+    public async Task AppendAsync_ToAPinnedContext_NeedsRoomForWhatItsPagesLackOnly()
+    {
+        var (ids, added) = (OneSilo.Ids(400, 84), OneSilo.Ids(240, 85));
+        var pinned = silo.Context("pinned-grows");
+        await OneSilo.CreateAsync(pinned, TokenInput.OfTokens(ids));
+        await pinned.UpdateAsync(new UpdateContextRequest { Pin = ContextPin.Endless });
+
+        // All 640 tokens beside the 400 that are kept would not fit: the first page is shared.
+        var grown = (await pinned.AppendAsync(new AppendRequest { Input = TokenInput.OfTokens(added) }, TestContext.Current.CancellationToken).LastAsync(TestContext.Current.CancellationToken)).Result!;
+
+        Assert.Equal((640, 640 - 256), (grown.Context.Tokens, grown.PrefilledTokens));
+        AssertSame(await WithoutCacheAsync([.. ids, .. added]), await OneSilo.EndAsync(pinned.AskAsync(Ask, TestContext.Current.CancellationToken)));
+        await pinned.UpdateAsync(new UpdateContextRequest { Unpin = true });
+        await pinned.EvictAsync();
+    }
+
     private async Task<int[][]> CreateAsync(string name, int count)
     {
         var ids = Enumerable.Range(0, count).Select(i => OneSilo.Ids(Tokens, name.Sum(static letter => letter) + i)).ToArray();

@@ -1,10 +1,13 @@
 using Granary.Contexts;
 using Granary.Errors;
 using Granary.Grains.Residency;
+using Granary.Grains.Stores;
 using Granary.Grains.Tests.Hosting;
+using Granary.Storage.Chunks;
 using Granary.Storage.Manifests;
 using Granary.Storage.Objects;
 using Granary.Stores;
+using Microsoft.Extensions.Options;
 
 namespace Granary.Grains.Tests.Contexts;
 
@@ -99,6 +102,21 @@ public sealed class TenantTests(TenantTests.BudgetedSilo silo) : IClassFixture<T
         await silo.Grains.GetGrain<ISweepGrain>("narrow").SweepAsync(new StoreSweepRequest(DryRun: false, TimeSpan.Zero), Stopping).LastAsync(Stopping);
         // The figure is a minute old: good enough to admit on, but not to refuse.
         Assert.Equal(Tokens, (await OneSilo.CreateAsync(silo.Context("two", "narrow"), TokenInput.OfTokens(OneSilo.Ids(Tokens, 7)))).Context.Tokens);
+    }
+
+    [Fact]
+    public async Task CreateAsync_FailsAfterPagesWereWritten_TheyCount()
+    {
+        var storage = new TenantStorage(new ChunkStore(silo.Store), Options.Create(new TenantsOptions { ["counted"] = new() { StoredBytes = 100 } }), silo.Clock);
+        var failing = await storage.TakeAsync("failing", "counted", static () => ValueTask.FromResult(80L), Stopping);
+        failing.NoteWritten(30);
+        failing.Dispose();
+        failing.NoteWritten(30); // a write that ends after the creation has failed
+        storage.Count("counted").NoteWritten(20); // one that a restore repairs
+        var error = await Assert.ThrowsAsync<GranaryException>(() => storage.TakeAsync("next", "counted", static () => ValueTask.FromResult(21L), Stopping));
+
+        Assert.Contains("the 80 that", error.Message, StringComparison.Ordinal);
+        using var next = await storage.TakeAsync("next", "counted", static () => ValueTask.FromResult(20L), Stopping);
     }
 
     [Theory]

@@ -193,6 +193,25 @@ public sealed class UpdateTests(UpdateTests.ClockedSilo silo) : IClassFixture<Up
             "what had expired came back");
     }
 
+    [Fact, Trait("Invariant", "4")]
+    public async Task AppendAsync_ContextExpiresMeanwhile_IsNotFoundAndNothingIsRevived()
+    {
+        var overtaken = new OvertakenStore(silo.Store);
+        await using var other = new SecondClockedSilo(overtaken);
+        await other.InitializeAsync();
+        var context = other.Context("overtime");
+        await CreateAsync(context, new CreateContextRequest { Input = TokenInput.OfTokens(1, 2, 3), TimeToLive = Hour, RefreshOnHit = true });
+        overtaken.Overtake("chunks/", () =>
+        {
+            other.Clock.Advance(2 * Hour);
+            return Task.CompletedTask;
+        });
+
+        await AssertFailsAsync(ErrorCodes.ContextNotFound, async () => await context.AppendAsync(new AppendRequest { Input = TokenInput.OfTokens(4) }, Stopping).LastAsync(Stopping));
+        var stored = (await new ManifestStore(silo.Store).FindAsync("default", OneSilo.Model, "overtime", Stopping))!.Manifest;
+        Assert.Equal((1L, false), (stored.Version, stored.IsAliveAt(other.Clock.GetUtcNow())));
+    }
+
     [Fact]
     public async Task AskAsync_WithoutRefresh_LeavesTheExpiryAlone()
     {

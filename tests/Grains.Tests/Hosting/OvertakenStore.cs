@@ -7,13 +7,13 @@ namespace Granary.Grains.Tests.Hosting;
 /// <summary>A store in which something else happens just before the next write of a key.</summary>
 internal sealed class OvertakenStore(IObjectStore inner) : DelegatingStore(inner)
 {
-    private (string Key, Func<Task> Act)? _next;
+    private (string Prefix, Func<Task> Act)? _next;
 
-    public void Overtake(string key, Func<Task> act) => _next = (key, act);
+    public void Overtake(string prefix, Func<Task> act) => _next = (prefix, act);
 
     public override async Task<ObjectVersion> PutAsync(string key, ReadOnlySequence<byte> content, Precondition precondition, CancellationToken cancellationToken)
     {
-        if (_next is { } next && next.Key == key)
+        if (_next is { } next && key.StartsWith(next.Prefix, StringComparison.Ordinal))
         {
             _next = null;
             await next.Act();
