@@ -1,4 +1,5 @@
 using Granary.Client.Calls;
+using Granary.Client.Connection;
 using Granary.Client.Contexts;
 using Granary.Client.Datasets;
 using Granary.Client.Silos;
@@ -7,14 +8,15 @@ using Granary.Contexts;
 using Granary.Datasets;
 using Granary.Models;
 using Granary.Naming;
+using Microsoft.Extensions.Logging;
 
 namespace Granary.Client;
 
 /// <summary>The client over Orleans: an external client's grain factory, or the embedded silo's own.</summary>
-internal sealed class GranaryClient(IGrainFactory grains, TimeProvider time, TimeSpan retryFor) : IGranaryClient
+internal sealed class GranaryClient(IGrainFactory grains, TimeProvider time, TimeSpan retryFor, GatewayLosses losses, ILogger<GranaryClient> logger) : IGranaryClient
 {
     private const int ContextsPerPage = 500; // some hundred bytes each: a message far below the limit
-    private readonly GrainCalls _calls = new(time, retryFor);
+    private readonly GrainCalls _calls = new(time, retryFor, losses, logger);
 
     /// <inheritdoc/>
     public IGranaryContext Context(string model, string name, string? tenant) =>

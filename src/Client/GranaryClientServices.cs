@@ -3,6 +3,7 @@ using Granary.Client.Connection;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Orleans.Configuration;
 using StackExchange.Redis;
@@ -26,9 +27,15 @@ public static class GranaryClientServices
         // Which clustering is wired has to be known now; whatever is wrong with the options is told at the start, all at once.
         var options = new GranaryClientOptions();
         configure(options);
+        services.AddSingleton<GatewayLosses>();
+        services.AddOptions<ClientConnectionOptions>().Configure<GatewayLosses>(static (connections, losses) => connections.ConfigureConnection(losses.Watch));
         services.AddOrleansClient(client => Configure(client, options));
-        services.TryAddSingleton<IGranaryClient>(provider =>
-            new GranaryClient(provider.GetRequiredService<IClusterClient>(), provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<IOptions<GranaryClientOptions>>().Value.RetryFor));
+        services.TryAddSingleton<IGranaryClient>(provider => new GranaryClient(
+            provider.GetRequiredService<IClusterClient>(),
+            provider.GetRequiredService<TimeProvider>(),
+            provider.GetRequiredService<IOptions<GranaryClientOptions>>().Value.RetryFor,
+            provider.GetRequiredService<GatewayLosses>(),
+            provider.GetRequiredService<ILogger<GranaryClient>>()));
         return services;
     }
 

@@ -1,10 +1,12 @@
 using Granary.Client;
+using Granary.Client.Connection;
 using Granary.Errors;
 using Granary.Silo.Hosting;
 using Granary.Storage.Objects;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace Granary.Silo;
 
@@ -56,8 +58,13 @@ public static class GranaryEmbeddedExtensions
         }
 
         builder.AddSilo(options, store); // undrained: its callers are in this process, and stop with it
+        builder.Services.AddSingleton<GatewayLosses>(); // none: its calls stay in the process
         builder.Services.AddSingleton<IGranaryClient>(static services => new GranaryClient(
-            services.GetRequiredService<IGrainFactory>(), services.GetRequiredService<TimeProvider>(), GranaryClientOptions.DefaultRetryFor));
+            services.GetRequiredService<IGrainFactory>(),
+            services.GetRequiredService<TimeProvider>(),
+            GranaryClientOptions.DefaultRetryFor,
+            services.GetRequiredService<GatewayLosses>(),
+            services.GetRequiredService<ILogger<GranaryClient>>()));
         return builder;
     }
 }

@@ -76,6 +76,7 @@ public static class GranarySiloExtensions
         membership.ProbeTimeout = silo.ProbeTimeout;
         membership.NumMissedProbesLimit = silo.MissedProbes;
         membership.NumVotesForDeathDeclaration = silo.DeathVotes;
+        membership.EnableIndirectProbes = silo.DeathVotes > 1; // where one vote decides, no third silo's probe is waited for: it may be the next that dies
         membership.TableRefreshTimeout = silo.MembershipRefresh;
         if (silo.MembershipRefresh < membership.IAmAliveTablePublishTimeout)
         {
@@ -89,6 +90,9 @@ public static class GranarySiloExtensions
         var cluster = ClusterAddress.TryParse(options.Cluster, out var parsed) ? parsed : throw new System.Diagnostics.UnreachableException(options.Cluster);
         var redis = new ConfigurationOptions { EndPoints = { { cluster.Host!, cluster.Port } }, AbortOnConnectFail = true };
         silo.Configure<ClusterOptions>(o => (o.ClusterId, o.ServiceId) = (options.ClusterId, cluster.Service ?? options.ServiceId));
+
+        // Clients that are told to take another gateway have calls under way in this one: a stream's sign of life comes at half of the time.
+        silo.Configure<SiloMessagingOptions>(o => o.ClientGatewayShutdownNotificationTimeout = options.Silo.ResponseTimeout / 2);
         silo.UseRedisClustering(o => o.ConfigurationOptions = redis);
         silo.UseRedisReminderService(o => o.ConfigurationOptions = redis);
         var (port, gateway) = PortsOf(options.Silo);

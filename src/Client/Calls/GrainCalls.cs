@@ -1,11 +1,13 @@
 using System.Runtime.CompilerServices;
+using Granary.Client.Connection;
+using Microsoft.Extensions.Logging;
 using Polly;
 using Polly.Retry;
 
 namespace Granary.Client.Calls;
 
 /// <summary>The one way that this library calls grains: errors translated, what may be repeated retried, cancellation heard.</summary>
-internal sealed class GrainCalls
+internal sealed partial class GrainCalls
 {
     // A cluster that serves no such model says so soon; a silo that has just joined may not have heard of the others yet.
     private static readonly TimeSpan MostNoWorker = TimeSpan.FromSeconds(3);
@@ -15,14 +17,17 @@ internal sealed class GrainCalls
     private static readonly ResiliencePropertyKey<long> FirstNoWorker = new("granary.first-no-worker");
     private readonly TimeProvider _time;
     private readonly TimeSpan _retryFor;
+    private readonly GatewayLosses _losses;
     private readonly ResiliencePipeline _retries;
 
     /// <summary>Makes calls.</summary>
     /// <param name="time">The clock of the pauses between tries.</param>
     /// <param name="retryFor">How long after a call's first failure it is tried again; zero for not at all.</param>
-    public GrainCalls(TimeProvider time, TimeSpan retryFor)
+    /// <param name="losses">Tells when a call may have been lost.</param>
+    /// <param name="logger">Hears of each try that failed.</param>
+    public GrainCalls(TimeProvider time, TimeSpan retryFor, GatewayLosses losses, ILogger logger)
     {
-        (_time, _retryFor) = (time, retryFor);
+        (_time, _retryFor, _losses) = (time, retryFor, losses);
 
         // Doubling and jittered, so that the callers of a silo that died do not return in step.
         _retries = new ResiliencePipelineBuilder { TimeProvider = time }
@@ -34,9 +39,18 @@ internal sealed class GrainCalls
                 Delay = FirstPause,
                 MaxDelay = LongestPause,
                 ShouldHandle = arguments => ValueTask.FromResult(IsRetried(arguments)),
+                OnRetry = arguments =>
+                {
+                    var error = arguments.Outcome.Exception!;
+                    Log.TriedAgain(logger, arguments.AttemptNumber + 1, error.GetType().Name, error.Message, arguments.RetryDelay.TotalSeconds);
+                    return default;
+                },
             })
             .Build();
     }
+
+    /// <summary>Gets the clock.</summary>
+    public TimeProvider Time => _time;
 
     /// <summary>Calls once: the call changes something each time.</summary>
     /// <typeparam name="T">The result.</typeparam>
@@ -66,7 +80,7 @@ internal sealed class GrainCalls
         cancellationToken.ThrowIfCancellationRequested();
         try
         {
-            return await _retries.ExecuteAsync(async token => await call().WaitAsync(token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            return await _retries.ExecuteAsync(async token => await call().WaitAsync(_losses.Next).WaitAsync(token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (CallErrors.TryTranslate(e, out var translated, cancellationToken))
         {
@@ -111,10 +125,9 @@ internal sealed class GrainCalls
     {
         cancellationToken.ThrowIfCancellationRequested();
         IAsyncEnumerator<T>? elements = null;
-        var move = MoveNextAsync; // one delegate for all elements
         try
         {
-            while (await TranslateAsync(_retries.ExecuteAsync(move, cancellationToken), cancellationToken).ConfigureAwait(false))
+            while (await MoveOnAsync().ConfigureAwait(false))
             {
                 yield return elements!.Current;
             }
@@ -127,12 +140,28 @@ internal sealed class GrainCalls
             }
         }
 
+        async ValueTask<bool> MoveOnAsync()
+        {
+            try
+            {
+                return await MoveNextAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (CallErrors.IsTransient(e))
+            {
+                return await RetryAsync(e, MoveNextAsync, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (CallErrors.TryTranslate(e, out var translated, cancellationToken))
+            {
+                throw translated;
+            }
+        }
+
         async ValueTask<bool> MoveNextAsync(CancellationToken token)
         {
             try
             {
                 elements ??= open(token).GetAsyncEnumerator(token);
-                while (await elements.MoveNextAsync().ConfigureAwait(false))
+                while (await WhileConnectedAsync(elements.MoveNextAsync()).ConfigureAwait(false))
                 {
                     if (!isTold(elements.Current))
                     {
@@ -151,6 +180,22 @@ internal sealed class GrainCalls
             }
         }
     }
+
+    // Retries come into play with the first failure: what they cost beside a token that arrives, each token would pay.
+    private async ValueTask<T> RetryAsync<T>(Exception failure, Func<CancellationToken, ValueTask<T>> call, CancellationToken cancellationToken)
+    {
+        Exception? first = failure;
+        try
+        {
+            return await _retries.ExecuteAsync(token => Interlocked.Exchange(ref first, null) is { } failed ? ValueTask.FromException<T>(failed) : call(token), cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (CallErrors.TryTranslate(e, out var translated, cancellationToken))
+        {
+            throw translated;
+        }
+    }
+
+    private ValueTask<bool> WhileConnectedAsync(ValueTask<bool> move) => move.IsCompleted ? move : new ValueTask<bool>(move.AsTask().WaitAsync(_losses.Next));
 
     private bool IsRetried(RetryPredicateArguments<object> arguments)
     {
@@ -180,6 +225,12 @@ internal sealed class GrainCalls
         {
             throw translated;
         }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(EventIds.TriedAgain, LogLevel.Information, "Try {Attempt} of a call failed ({Error}: {Message}); the next one is in {Seconds:F2} s")]
+        public static partial void TriedAgain(ILogger logger, int attempt, string error, string message, double seconds);
     }
 
     // The end of a stream whose silo is gone must not hide the error that ended it; the grain drops the enumerator by itself.

@@ -1,16 +1,23 @@
 using Granary.Client.Calls;
+using Granary.Client.Connection;
 using Granary.Contexts;
 using Granary.Errors;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Client.Tests.Calls;
 
-public sealed class GrainCallsTests
+public sealed class GrainCallsTests : IDisposable
 {
     private static readonly TimeSpan RetryFor = TimeSpan.FromSeconds(30);
     private readonly FakeTimeProvider _time = new();
+    private readonly GatewayLosses _losses;
 
-    private GrainCalls Calls => new(_time, RetryFor);
+    public GrainCallsTests() => _losses = new GatewayLosses(_time);
+
+    public void Dispose() => _losses.Dispose();
+
+    private GrainCalls Calls => new(_time, RetryFor, _losses, NullLogger.Instance);
 
     [Fact]
     public async Task CallAsync_AnswersAtTheThirdTry_GivesTheAnswer()
@@ -39,6 +46,42 @@ public sealed class GrainCallsTests
         Assert.Equal(ErrorCodes.Unavailable, error.Code);
         Assert.InRange(tries, 20, 90); // pauses of 0.1 s, doubling to 1 s, jittered
         Assert.InRange(_time.GetElapsedTime(began), RetryFor, RetryFor + TimeSpan.FromSeconds(3));
+    }
+
+    [Fact]
+    public async Task CallAsync_ItsConnectionEnds_IsTriedAgainSoon()
+    {
+        var (tries, began) = (0, _time.GetTimestamp());
+        var read = Calls.CallAsync(() => ++tries == 1 ? new TaskCompletionSource<int>().Task : Task.FromResult(tries), CancellationToken.None);
+        _losses.Note();
+        await DriveAsync(read);
+
+        Assert.Equal(2, await read);
+        Assert.InRange(_time.GetElapsedTime(began).TotalSeconds, 0.25, 1); // a moment for what another connection carries, and the first pause
+    }
+
+    [Fact]
+    public async Task CallAsync_AnotherConnectionEnded_IsNotTouched()
+    {
+        var answer = new TaskCompletionSource<int>();
+        var (tries, read) = (0, Task.CompletedTask);
+        _losses.Note();
+        read = Calls.CallAsync(
+            () =>
+            {
+                tries++;
+                return answer.Task;
+            },
+            CancellationToken.None);
+        for (var i = 0; i < 20; i++)
+        {
+            _time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System);
+        }
+
+        answer.SetResult(1);
+        await read;
+        Assert.Equal(1, tries);
     }
 
     [Fact]
