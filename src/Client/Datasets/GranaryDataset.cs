@@ -33,8 +33,16 @@ internal sealed class GranaryDataset(IGrainFactory grains, GrainCalls calls, Dat
     public Task<DatasetStatus> GetStatusAsync(CancellationToken cancellationToken) => calls.CallAsync(_grain.GetStatusAsync, cancellationToken);
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<DatasetAnswer> AskAsync(DatasetAskRequest request, CancellationToken cancellationToken) =>
-        GrainCalls.StreamAsync(token => _grain.AskAsync(request, token), cancellationToken);
+    public async IAsyncEnumerable<DatasetAnswer> AskAsync(DatasetAskRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var told = 0;
+        var answers = calls.ReopenAsync(token => _grain.AskAsync(request with { Skip = request.Skip + told }, token), static _ => false, cancellationToken);
+        await foreach (var answer in answers.ConfigureAwait(false))
+        {
+            told++;
+            yield return answer;
+        }
+    }
 
     private async IAsyncEnumerable<DatasetStatus> RunAsync(
         DatasetSource source,
@@ -50,8 +58,9 @@ internal sealed class GranaryDataset(IGrainFactory grains, GrainCalls calls, Dat
             Items = source.Items.Count,
             Unreadable = [.. source.Failures],
             ModelFolder = modelFolder,
+            Run = Guid.NewGuid(),
         };
-        await foreach (var status in GrainCalls.StreamAsync(token => _grain.PrecomputeAsync(request, token), cancellationToken).ConfigureAwait(false))
+        await foreach (var status in calls.ReopenAsync(token => _grain.PrecomputeAsync(request, token), static _ => false, cancellationToken).ConfigureAwait(false))
         {
             yield return status;
         }

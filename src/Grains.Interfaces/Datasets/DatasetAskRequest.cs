@@ -13,4 +13,8 @@ public sealed record DatasetAskRequest
     /// <summary>Gets whether everything is computed, without caches.</summary>
     [Id(1)]
     public bool NoCache { get; init; }
+
+    /// <summary>Gets how many questions at the front are left out: those that were answered before.</summary>
+    [Id(2)]
+    public int Skip { get; init; }
 }

@@ -11,6 +11,12 @@ public interface IDatasetShardGrain : IGrainWithStringKey
     [Alias("Precompute")]
     IAsyncEnumerable<DatasetStatus> PrecomputeAsync(ShardRequest request, CancellationToken cancellationToken = default);
 
+    /// <summary>Counts the shard's questions.</summary>
+    /// <param name="digest">The data set's digest.</param>
+    /// <returns>How many.</returns>
+    [Alias("CountQuestions")]
+    Task<int> CountQuestionsAsync(string digest);
+
     /// <summary>Asks the shard's questions, in order.</summary>
     /// <param name="model">The model id.</param>
     /// <param name="digest">The data set's digest.</param>

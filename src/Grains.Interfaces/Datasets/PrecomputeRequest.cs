@@ -24,4 +24,8 @@ public sealed record PrecomputeRequest
     /// <summary>Gets the checkpoint folder, for a later command that embeds a silo.</summary>
     [Id(4)]
     public string? ModelFolder { get; init; }
+
+    /// <summary>Gets the run's id: whoever sends it again joins that run, or is told how it ended. <see langword="null"/> joins the run that goes on, or starts one.</summary>
+    [Id(5)]
+    public Guid? Run { get; init; }
 }

@@ -78,12 +78,21 @@ internal sealed partial class DatasetGrain(
     private async IAsyncEnumerable<DatasetAnswer> AskStreamAsync(DatasetAskRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         RequireRun();
+        var skip = request.Skip >= 0 ? request.Skip : throw new GranaryException(ErrorCodes.InvalidArgument, $"{request.Skip} questions are to be left out.", "Give 0 or more.");
         for (var shard = 0; shard < state.State.Shards; shard++)
         {
-            await foreach (var answer in ShardOf(shard).AskAsync(state.State.Model, state.State.Digest, request, cancellationToken).WithCancellation(cancellationToken))
+            if (skip > 0 && await ShardOf(shard).CountQuestionsAsync(state.State.Digest) is var questions && skip >= questions)
+            {
+                skip -= questions;
+                continue;
+            }
+
+            await foreach (var answer in ShardOf(shard).AskAsync(state.State.Model, state.State.Digest, request with { Skip = skip }, cancellationToken).WithCancellation(cancellationToken))
             {
                 yield return answer;
             }
+
+            skip = 0;
         }
     }
 
@@ -91,7 +100,17 @@ internal sealed partial class DatasetGrain(
     {
         Names.CheckModel(request.Model);
         CheckDigest(request.Digest);
-        if (_run is { IsCompleted: false })
+        if (request.Run is { } again && again == state.State.Run && state.State.Status is { } known)
+        {
+            if (known.Ended)
+            {
+                yield return known;
+                yield break;
+            }
+
+            _run = _run is { IsCompleted: false } ? _run : StartRun();
+        }
+        else if (_run is { IsCompleted: false })
         {
             if (state.State.Digest != request.Digest || state.State.Model != request.Model)
             {
@@ -103,7 +122,7 @@ internal sealed partial class DatasetGrain(
         {
             state.State = new DatasetState
             {
-                Run = Guid.NewGuid(),
+                Run = request.Run ?? Guid.NewGuid(),
                 Digest = request.Digest,
                 Model = request.Model,
                 ModelFolder = request.ModelFolder,
@@ -158,6 +177,7 @@ internal sealed partial class DatasetGrain(
         async Task FollowShardAsync(int shard)
         {
             var request = new ShardRequest(state.State.Run, state.State.Digest, state.State.Model);
+            var furthest = -1;
             for (var attempt = 1; ; attempt++)
             {
                 try
@@ -168,7 +188,10 @@ internal sealed partial class DatasetGrain(
                         statuses[shard] = progress;
                         state.State.Status = Sum(statuses, ended: false);
                         transition.Report(state.State.Status);
-                        attempt = 1;
+                        if (progress.Done + progress.Failed + progress.Skipped is var finished && finished > furthest)
+                        {
+                            (furthest, attempt) = (finished, 1); // each attempt tells where it stands: only an item more is a sign that it goes on
+                        }
                     }
 
                     return;

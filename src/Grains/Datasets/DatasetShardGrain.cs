@@ -177,9 +177,7 @@ internal sealed partial class DatasetShardGrain(
             }
             catch (Exception e) when (e is GranaryException || (IsTransient(e) && !stopping.IsCancellationRequested))
             {
-                // One item has waited in vain: the next ones need not wait as long again.
-                _attempts = IsTransient(e) ? AttemptsWhileDown : _attempts;
-                var failure = new DatasetFailure(item.Id, e is GranaryException known ? known.Code : ErrorCodes.Unavailable, e.Message);
+                var failure = FailureOf(item, e);
                 run.Failed++;
                 if (run.Failures.Count < MostFailuresKept)
                 {
@@ -211,7 +209,7 @@ internal sealed partial class DatasetShardGrain(
         string model, string digest, DatasetAskRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var items = await itemStore.ReadAsync(Dataset, digest, Shard, cancellationToken);
-        var questions = items.SelectMany(static item => item.Questions.Select(question => (item, question))).GetEnumerator();
+        var questions = items.SelectMany(static item => item.Questions.Select(question => (item, question))).Skip(request.Skip).GetEnumerator();
         var pending = new Queue<Task<DatasetAnswer>>();
         using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
         try
@@ -241,25 +239,40 @@ internal sealed partial class DatasetShardGrain(
 
     private async Task<DatasetAnswer> AskOneAsync(string model, DatasetItem item, DatasetQuestion question, DatasetAskRequest request, CancellationToken cancellationToken)
     {
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            var prompt = TokenInput.OfText(question.Question);
-            var parts = request.NoCache
-                ? GrainFactory.Find<IContextGrain>($"{Dataset.Tenant}/{model}/~{Guid.NewGuid():N}").GenerateAsync(
-                    new GenerateRequest { Context = TokenInput.OfText(item.Context), Prompt = prompt, Options = request.Options, NoCache = true, Batch = true }, cancellationToken)
-                : ContextOf(model, item).AskAsync(new AskRequest { Prompt = prompt, Options = request.Options, Batch = true }, cancellationToken);
-            Answer? answer = null;
-            await foreach (var part in parts.WithCancellation(cancellationToken))
+            try
             {
-                answer = part.Answer;
-            }
+                var prompt = TokenInput.OfText(question.Question);
+                var parts = request.NoCache
+                    ? GrainFactory.Find<IContextGrain>($"{Dataset.Tenant}/{model}/~{Guid.NewGuid():N}").GenerateAsync(
+                        new GenerateRequest { Context = TokenInput.OfText(item.Context), Prompt = prompt, Options = request.Options, NoCache = true, Batch = true }, cancellationToken)
+                    : ContextOf(model, item).AskAsync(new AskRequest { Prompt = prompt, Options = request.Options, Batch = true }, cancellationToken);
+                Answer? answer = null;
+                await foreach (var part in parts.WithCancellation(cancellationToken))
+                {
+                    answer = part.Answer;
+                }
 
-            return new DatasetAnswer(item.Id, question, answer, null);
+                _attempts = MostAttempts;
+                return new DatasetAnswer(item.Id, question, answer, null);
+            }
+            catch (Exception e) when (IsTransient(e) && attempt < _attempts && !cancellationToken.IsCancellationRequested)
+            {
+                await Task.Delay(PauseAfter(attempt), time, cancellationToken);
+            }
+            catch (Exception e) when (e is GranaryException || (IsTransient(e) && !cancellationToken.IsCancellationRequested))
+            {
+                return new DatasetAnswer(item.Id, question, null, FailureOf(item, e));
+            }
         }
-        catch (Exception e) when (e is GranaryException || (IsTransient(e) && !cancellationToken.IsCancellationRequested))
-        {
-            return new DatasetAnswer(item.Id, question, null, new DatasetFailure(item.Id, e is GranaryException known ? known.Code : ErrorCodes.Unavailable, e.Message));
-        }
+    }
+
+    // One item has waited in vain: the next ones need not wait as long again.
+    private DatasetFailure FailureOf(DatasetItem item, Exception error)
+    {
+        _attempts = IsTransient(error) ? AttemptsWhileDown : _attempts;
+        return new DatasetFailure(item.Id, error is GranaryException known ? known.Code : ErrorCodes.Unavailable, error.Message);
     }
 
     private IContextGrain ContextOf(string model, DatasetItem item) =>

@@ -50,6 +50,36 @@ public sealed class DatasetGrainTests(OneSilo silo) : IClassFixture<OneSilo>
         Assert.Equal(uncached.SelectMany(static answer => answer.Answer!.LogProbabilities!), cached.SelectMany(static answer => answer.Answer!.LogProbabilities!));
     }
 
+    [Theory]
+    [InlineData(0, "one-1,one-2,two-1")]
+    [InlineData(2, "two-1")]
+    [InlineData(3, "")]
+    [InlineData(4, "")]
+    public async Task AskAsync_SomeWereAnsweredBefore_TheOthersFollow(int skip, string asked)
+    {
+        await PrecomputeAsync("goes-on", Items);
+        var answers = await AskAsync("goes-on", new DatasetAskRequest { Options = new GenerationOptions { MaxNewTokens = 1 }, Skip = skip });
+        Assert.Equal(asked, string.Join(',', answers.Select(static answer => answer.Question.Id)));
+    }
+
+    [Fact]
+    public async Task PrecomputeAsync_TheSameRunAgain_IsToldHowItEnded()
+    {
+        await PrecomputeAsync("told-again", Items);
+        var (dataset, run) = (silo.Grains.GetGrain<IDatasetGrain>("told-again/told-again"), Guid.NewGuid());
+        var request = new PrecomputeRequest { Digest = Digest, Model = OneSilo.Model, Items = Items.Length, Run = run };
+        var ended = await dataset.PrecomputeAsync(request).LastAsync();
+        await silo.DeactivateAllAsync();
+
+        Assert.Equal([ended], await dataset.PrecomputeAsync(request).ToListAsync(), StatusComparer);
+        Assert.Equal((0, 2), (ended.Done, ended.Skipped));
+        await silo.Context("told-again.one", "told-again").DeleteAsync();
+        Assert.Equal([ended], await dataset.PrecomputeAsync(request).ToListAsync(), StatusComparer);
+        await Assert.ThrowsAsync<GranaryException>(() => silo.Context("told-again.one", "told-again").GetAsync()); // nothing was made for it
+        await dataset.PrecomputeAsync(request with { Run = Guid.NewGuid() }).LastAsync();
+        await silo.Context("told-again.one", "told-again").GetAsync();
+    }
+
     [Fact]
     public async Task PrecomputeAsync_AnItemThatCannotBeComputed_FailsAloneAndIsNamed()
     {
