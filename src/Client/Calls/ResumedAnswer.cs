@@ -23,16 +23,26 @@ internal static class ResumedAnswer
         Func<AnswerResume?, CancellationToken, IAsyncEnumerable<AnswerPart>> open,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        var began = calls.Time.GetTimestamp();
         AnswerStart? start = null;
-        var told = new List<int>();
-        await foreach (var part in calls.ReopenAsync(token => open(start is null ? null : new AnswerResume(start, [.. told]), token), NoteStart, cancellationToken).ConfigureAwait(false))
+        TimeSpan? firstToken = null;
+        var (told, resumed) = (new List<int>(), 0);
+        await foreach (var part in calls.ReopenAsync(OpenAsync, NoteStart, cancellationToken).ConfigureAwait(false))
         {
             if (part.Token is { } token)
             {
+                firstToken ??= calls.Time.GetElapsedTime(began);
                 told.Add(token.Id);
             }
 
-            yield return part;
+            // Of an answer that went on elsewhere its last silo knows when it decoded again, not when the first token came.
+            yield return resumed > 0 && part.Answer is { } answer ? part with { Answer = answer with { FirstTokenSeconds = firstToken!.Value.TotalSeconds } } : part;
+        }
+
+        IAsyncEnumerable<AnswerPart> OpenAsync(CancellationToken token)
+        {
+            resumed = told.Count;
+            return open(start is null ? null : new AnswerResume(start, [.. told]), token);
         }
 
         bool NoteStart(AnswerPart part)

@@ -18,14 +18,14 @@ internal sealed class GranaryContext(IGrainFactory grains, GrainCalls calls, Con
     {
         RequestSize.Check("context", request.Input);
         var sent = request with { OperationId = request.OperationId ?? NewOperationId() };
-        return ForwardProgress.ReadAsync(calls, token => _grain.CreateAsync(sent, token), cancellationToken);
+        return ForwardProgress.ReadAsync(calls, token => _grain.CreateAsync(sent, token), ForwardProgress.PlaceOf, cancellationToken);
     }
 
     /// <inheritdoc/>
     public IAsyncEnumerable<ContextProgress> ForkAsync(ForkRequest request, CancellationToken cancellationToken)
     {
         var sent = request with { OperationId = request.OperationId ?? NewOperationId() };
-        return ForwardProgress.ReadAsync(calls, token => _grain.ForkAsync(sent, token), cancellationToken);
+        return ForwardProgress.ReadAsync(calls, token => _grain.ForkAsync(sent, token), ForwardProgress.PlaceOf, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -33,7 +33,7 @@ internal sealed class GranaryContext(IGrainFactory grains, GrainCalls calls, Con
     {
         RequestSize.Check("addition", request.Input);
         var sent = request with { OperationId = request.OperationId ?? NewOperationId() };
-        return ForwardProgress.ReadAsync(calls, token => _grain.AppendAsync(sent, token), cancellationToken);
+        return ForwardProgress.ReadAsync(calls, token => _grain.AppendAsync(sent, token), ForwardProgress.PlaceOf, cancellationToken);
     }
 
     /// <inheritdoc/>
@@ -66,11 +66,11 @@ internal sealed class GranaryContext(IGrainFactory grains, GrainCalls calls, Con
 
     /// <inheritdoc/>
     public IAsyncEnumerable<WarmProgress> WarmAsync(WarmRequest request, CancellationToken cancellationToken) =>
-        calls.ReopenAsync(token => _grain.WarmAsync(request, token), static _ => false, cancellationToken);
+        ForwardProgress.ReadAsync(calls, token => _grain.WarmAsync(request, token), static step => step.Result is null ? (0, step.DoneTokens) : null, cancellationToken);
 
     /// <inheritdoc/>
     public IAsyncEnumerable<VerifyProgress> VerifyAsync(CancellationToken cancellationToken) =>
-        calls.ReopenAsync(_grain.VerifyAsync, static _ => false, cancellationToken);
+        ForwardProgress.ReadAsync(calls, _grain.VerifyAsync, static step => step.Result is null ? (0, step.DoneTokens) : null, cancellationToken);
 
     /// <inheritdoc/>
     public Task<bool> EvictAsync(CancellationToken cancellationToken) => calls.CallAsync(_grain.EvictAsync, cancellationToken);

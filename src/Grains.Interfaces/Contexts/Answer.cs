@@ -52,7 +52,7 @@ public sealed record Answer
     [Id(11)]
     public required AnswerUsage Usage { get; init; }
 
-    /// <summary>Gets the time from the request's arrival at the grain to its first token.</summary>
+    /// <summary>Gets the time from the request's arrival at the grain to its first token; where the stream went on at another silo, the time until it came to the client.</summary>
     /// <value>Seconds.</value>
     [Id(12)]
     public required double FirstTokenSeconds { get; init; }

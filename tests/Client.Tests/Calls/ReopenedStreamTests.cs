@@ -1,17 +1,25 @@
 using Granary.Client.Calls;
+using Granary.Client.Connection;
 using Granary.Contexts;
 using Granary.Errors;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Client.Tests.Calls;
 
 /// <summary>Streams that break are opened again, where they were.</summary>
-public sealed class ReopenedStreamTests
+public sealed class ReopenedStreamTests : IDisposable
 {
+    private const double LastSilosFirstToken = 1000;
     private static readonly AnswerStart Start = new(3, 1, "life", 42);
     private readonly FakeTimeProvider _time = new();
+    private readonly GatewayLosses _losses;
 
-    private GrainCalls Calls => new(_time, TimeSpan.FromSeconds(30));
+    public ReopenedStreamTests() => _losses = new GatewayLosses(_time);
+
+    public void Dispose() => _losses.Dispose();
+
+    private GrainCalls Calls => new(_time, TimeSpan.FromSeconds(30), _losses, NullLogger.Instance);
 
     [Fact]
     public async Task ReadAsync_AnswerBreaksTwice_GivesEachTokenOnce()
@@ -25,7 +33,7 @@ public sealed class ReopenedStreamTests
         var parts = await DriveAsync(answer);
 
         Assert.Equal([0, 1, 2, 3, 4], parts.Where(static part => part.Token is not null).Select(static part => part.Token!.Index));
-        Assert.NotNull(parts[^1].Answer);
+        Assert.InRange(parts[^1].Answer!.FirstTokenSeconds, 0, LastSilosFirstToken - 1); // when the first token came, whichever silo answered in the end
         Assert.DoesNotContain(parts, static part => part.Start is not null);
         Assert.Null(opened[0]);
         Assert.Equal([(Start, "10,11"), (Start, "10,11,12,13")], opened.Skip(1).Select(static resume => (resume!.Start, string.Join(',', resume.TokenIds))));
@@ -43,6 +51,24 @@ public sealed class ReopenedStreamTests
 
         Assert.Equal(6, (await DriveAsync(answer)).Count);
         Assert.Equal([null, null], opened);
+    }
+
+    [Fact]
+    public async Task ReadAsync_ItsConnectionEndsBetweenTokens_GoesOnElsewhere()
+    {
+        var opened = new List<AnswerResume?>();
+        var stalled = new TaskCompletionSource();
+        var answer = ResumedAnswer.ReadAsync(Calls, (resume, _) =>
+        {
+            opened.Add(resume);
+            return opened.Count == 1 ? AnswerAsync(0, int.MaxValue, stallAt: 2, stalled) : AnswerAsync(resume!.TokenIds.Length, int.MaxValue);
+        }, CancellationToken.None);
+        var read = DriveAsync(answer);
+        await stalled.Task;
+        _losses.Note();
+
+        Assert.Equal([0, 1, 2, 3, 4], (await read).Where(static part => part.Token is not null).Select(static part => part.Token!.Index));
+        Assert.Equal("10,11", string.Join(',', opened[1]!.TokenIds));
     }
 
     [Fact]
@@ -137,14 +163,14 @@ public sealed class ReopenedStreamTests
     public async Task ReadAsync_ProgressBeginsAnew_GoesForwardOnly()
     {
         var opened = 0;
-        var progress = ForwardProgress.ReadAsync(Calls, _ => ProgressAsync(opened++ == 0), CancellationToken.None);
+        var progress = ForwardProgress.ReadAsync(Calls, _ => ProgressAsync(opened++ == 0), ForwardProgress.PlaceOf, CancellationToken.None);
 
         Assert.Equal(
             [(ContextStage.Accepted, 0), (ContextStage.Prefilling, 256), (ContextStage.Prefilling, 300), (ContextStage.Stored, 300)],
             (await DriveAsync(progress)).Select(static step => (step.Stage, step.DoneTokens)));
     }
 
-    private static async IAsyncEnumerable<AnswerPart> AnswerAsync(int from, int breakAfter)
+    private static async IAsyncEnumerable<AnswerPart> AnswerAsync(int from, int breakAfter, int stallAt = -1, TaskCompletionSource? stalled = null)
     {
         yield return new AnswerPart(null, null, Start);
         for (var index = from; index < 5; index++)
@@ -152,6 +178,12 @@ public sealed class ReopenedStreamTests
             if (index - from == breakAfter)
             {
                 throw new EnumerationAbortedException("gone");
+            }
+
+            if (index == stallAt)
+            {
+                stalled!.SetResult();
+                await new TaskCompletionSource().Task; // whoever would answer is gone
             }
 
             await Task.Yield();
@@ -166,7 +198,7 @@ public sealed class ReopenedStreamTests
             TokenIds = [10, 11, 12, 13, 14],
             FinishReason = "length",
             Usage = new AnswerUsage(3, 1, 3, 0, 0, 5),
-            FirstTokenSeconds = 0.1,
+            FirstTokenSeconds = LastSilosFirstToken,
             Plan = new AnswerPlan("resident", ""),
         });
     }
