@@ -71,7 +71,7 @@ internal sealed partial class ContextGrain
         RefuseOtherVersion(current.Manifest, growth.IfVersion);
         int[] ids = [.. current.Manifest.TokenIds, .. growth.Added];
         TokenLimits.CheckWindow(ids.Length, Model);
-        registry.RequireFits(Key, current.Manifest.ChunkTenant, Model.Loaded.Layout.BytesOf(ids.Length));
+        registry.Budgets.RequireFits(Key, current.Manifest.ChunkTenant, Model.Loaded.Layout.BytesOf(ids.Length));
         transition.Report(new ContextProgress(ContextStage.Accepted, 0, ids.Length));
         return await StoreVersionAsync(transition, current, ids, growth, stopping);
     }
@@ -154,7 +154,7 @@ internal sealed partial class ContextGrain
         if (IsCurrent(current) && _lease is { IsResident: true })
         {
             var inFullPages = current.TokenIds.Length / layout.PageSize * layout.PageSize;
-            var missing = await registry.AdmitAsync(current.ChunkTenant, layout.BytesOf(tokens - inFullPages), batch, stopping);
+            var missing = await registry.Budgets.AdmitAsync(current.ChunkTenant, layout.BytesOf(tokens - inFullPages), batch, stopping);
             if (IsCurrent(current) && _lease?.TryRead() is { } shared)
             {
                 return (missing, shared);
@@ -163,7 +163,7 @@ internal sealed partial class ContextGrain
             missing.Dispose();
         }
 
-        return (await registry.AdmitAsync(current.ChunkTenant, layout.BytesOf(tokens), batch, stopping), null);
+        return (await registry.Budgets.AdmitAsync(current.ChunkTenant, layout.BytesOf(tokens), batch, stopping), null);
     }
 
     private async Task<StoredManifest> CommitVersionAsync(

@@ -40,7 +40,7 @@ internal sealed partial class ContextGrain
 
     private async IAsyncEnumerable<ContextProgress> CreateOrJoinAsync(Creation creation, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        registry.RequireFits(Key, creation.ChunkTenant, Model.Loaded.Layout.BytesOf(creation.Ids.Length));
+        registry.Budgets.RequireFits(Key, creation.ChunkTenant, Model.Loaded.Layout.BytesOf(creation.Ids.Length));
         Lifetimes.CheckNew(creation.TimeToLive, creation.RefreshOnHit);
         ContextLabels.Check(creation.Labels);
 
@@ -114,7 +114,7 @@ internal sealed partial class ContextGrain
                 return forked;
             }
 
-            using var reservation = await registry.AdmitAsync(accepted.Manifest.ChunkTenant, Model.Loaded.Layout.BytesOf(ids.Length), creation.Batch, stopping);
+            using var reservation = await registry.Budgets.AdmitAsync(accepted.Manifest.ChunkTenant, Model.Loaded.Layout.BytesOf(ids.Length), creation.Batch, stopping);
             var lease = registry.Open(activation, accepted.Manifest.ChunkTenant, reclaimFirst: creation.Batch);
             using var filling = lease.BeginFill();
             FillOutcome outcome;

@@ -34,7 +34,7 @@ internal sealed partial class ContextGrain
 
             if (_lease is { IsResident: true })
             {
-                var tail = await registry.AdmitAsync(manifest.ChunkTenant, tailBytes, batch, cancellationToken);
+                var tail = await registry.Budgets.AdmitAsync(manifest.ChunkTenant, tailBytes, batch, cancellationToken);
                 if (IsCurrent(manifest) && _lease?.TryRead() is { } reader)
                 {
                     return joined is null ? PageGrant.Resident(reader, tail, manifest.TokenIds.Length) : PageGrant.Of(reader, tail, joined, joined.Reason);
@@ -44,7 +44,7 @@ internal sealed partial class ContextGrain
                 RequireCurrent(manifest);
             }
 
-            var both = await registry.AdmitAsync(manifest.ChunkTenant, pageBytes + tailBytes, batch, cancellationToken);
+            var both = await registry.Budgets.AdmitAsync(manifest.ChunkTenant, pageBytes + tailBytes, batch, cancellationToken);
             try
             {
                 using var forPages = both.Take(pageBytes);
@@ -199,7 +199,7 @@ internal sealed partial class ContextGrain
     {
         var pageBytes = Model.Loaded.Layout.BytesOf(chain.Sum(static chunk => (long)chunk.Count));
         var payer = chain[0].Tenant;
-        var both = await registry.AdmitAsync(payer, pageBytes + tailBytes, batch, cancellationToken);
+        var both = await registry.Budgets.AdmitAsync(payer, pageBytes + tailBytes, batch, cancellationToken);
         try
         {
             using var forPages = both.Take(pageBytes);

@@ -40,7 +40,7 @@ internal sealed partial class ContextGrain
         var prompt = manifest.TokenIds[..Math.Clamp(left - 1, 0, Math.Min(tokens, ProbePromptTokens))];
         var newTokens = prompt.Length == 0 ? 0 : Math.Min(ProbeNewTokens, left - prompt.Length);
         var chain = await ChainOfAsync(manifest, cancellationToken);
-        using var bytes = await registry.AdmitAsync(manifest.ChunkTenant, 2 * layout.BytesOf(tokens + prompt.Length + newTokens), batch: false, cancellationToken);
+        using var bytes = await registry.Budgets.AdmitAsync(manifest.ChunkTenant, 2 * layout.BytesOf(tokens + prompt.Length + newTokens), batch: false, cancellationToken);
         var (stored, fresh) = (registry.Open(activation, manifest.ChunkTenant, reclaimFirst: true), registry.Open(activation, manifest.ChunkTenant, reclaimFirst: true));
         using var storedReader = stored.BeginFill();
         using var freshReader = fresh.BeginFill();

@@ -65,7 +65,7 @@ internal sealed class EstimateGrain(
             var (ids, _) = TokenLimits.FitContext(read, new CreateContextRequest { Input = context.Input }, model);
             var existing = await FindExistingAsync(query, context.Name, ids, cancellationToken);
             var owner = existing?.ChunkTenant ?? sharing.Value.ChunkTenantOf(query.Tenant);
-            registry.RequireFits(context.Name, owner, model.Loaded.Layout.BytesOf(ids.Length));
+            registry.Budgets.RequireFits(context.Name, owner, model.Loaded.Layout.BytesOf(ids.Length));
             var (salt, isKnown) = await GetSaltAsync(query, owner, cancellationToken);
             var chain = model.ChainOf(salt, owner, ids);
             if (existing is { State: ManifestStates.Stored } && existing.Chunks.ContainsKey(model.Numerics))

@@ -141,7 +141,7 @@ internal sealed partial class SiloInventoryService(
             Streams: drain.Streams,
             PrefilledTokens: filler.PrefilledTokens,
             Leases: registry.Leases,
-            Waiting: registry.Waiters,
+            Waiting: registry.Budgets.Waiters,
             Queued: engine.QueueDepth);
         inventory.Note(local.SiloAddress, stock);
         return stock;

@@ -15,24 +15,24 @@ internal sealed partial class KvRegistry
     private readonly Lock _gate = new();
     private readonly HashSet<ContextLease> _leases = [];
     private readonly Dictionary<IGrainContext, HashSet<ContextLease>> _owned = new(ReferenceEqualityComparer.Instance);
-    private readonly Dictionary<ContextLease, (long Bytes, DateTimeOffset Until)> _kept = [];
     private readonly ConcurrentDictionary<long, DeviceWork> _work = [];
-    private readonly ConcurrentDictionary<string, KvBudget> _budgets = new(StringComparer.Ordinal); // of tenants that have one
-    private readonly TenantsOptions _tenants;
-    private readonly TimeProvider _time;
     private readonly ILogger<KvRegistry> _logger;
-    private readonly double _pinnedShare;
+    private readonly KeptLeases _kept;
     private long _uses;
     private long _numbers;
 
     public KvRegistry(IOptions<ResidencyOptions> options, IOptions<TenantsOptions> tenants, TimeProvider time, ILogger<KvRegistry> logger)
     {
-        (_tenants, _time, _logger, _pinnedShare) = (tenants.Value, time, logger, options.Value.PinnedShare);
-        Budget = new KvBudget(options.Value.GetBudgetBytes(), bytes => Reclaim(bytes, null)) { Kept = () => SumKept(null, null) };
+        _logger = logger;
+        _kept = new KeptLeases(options.Value.PinnedShare, time);
+        Budgets = new KvBudgets(options.Value.GetBudgetBytes(), tenants.Value, Reclaim, tenant => _kept.SumBytes(tenant));
     }
 
     /// <summary>Gets the bytes that may be and are held.</summary>
-    public KvBudget Budget { get; }
+    public KvBudgets Budgets { get; }
+
+    /// <summary>Gets those of the device.</summary>
+    public KvBudget Budget => Budgets.Device;
 
     /// <summary>Gets the pages that contexts share, by chunk hash.</summary>
     public KvPageTable Pages { get; } = new();
@@ -49,66 +49,6 @@ internal sealed partial class KvRegistry
             {
                 return _leases.Count;
             }
-        }
-    }
-
-    /// <summary>Gets the requests that wait for a tenant's bytes, or the device's.</summary>
-    public int Waiters => Budget.Waiters + _budgets.Values.Sum(static budget => budget.Waiters);
-
-    /// <summary>Waits until bytes are free, in order: first of the tenant's budget, where it has one, then of the device.</summary>
-    /// <param name="tenant">Who pays: the tenant, or <c>shared</c>.</param>
-    /// <param name="bytes">All bytes that the request will need.</param>
-    /// <param name="batch">Whether interactive requests go first.</param>
-    /// <param name="cancellationToken">Gives the place in the queue back.</param>
-    /// <returns>The bytes, of both budgets; the caller disposes them.</returns>
-    /// <exception cref="GranaryException"><see cref="ErrorCodes.KvBudgetExceeded"/>: more than the tenant may ever hold.</exception>
-    /// <exception cref="Inference.Errors.InferenceException"><c>KvBudgetExceeded</c>: more than the device may ever hold.</exception>
-    /// <remarks>
-    /// Invariant 10. While the device's bytes are waited for, those of the tenant are taken: nobody who holds the device's waits for the tenant's, so it
-    /// goes on. A tenant that is over its budget has its own idle leases reclaimed, not those of others.
-    /// </remarks>
-    public async Task<KvReservation> AdmitAsync(string tenant, long bytes, bool batch, CancellationToken cancellationToken)
-    {
-        if (FindBudget(tenant) is not { } own)
-        {
-            return await Budget.AdmitAsync(bytes, batch, cancellationToken);
-        }
-
-        Budget.RequireFits(bytes);
-        RequireFits(tenant, own, bytes);
-        var ofTenant = await own.AdmitAsync(bytes, batch, cancellationToken);
-        try
-        {
-            return (await Budget.AdmitAsync(bytes, batch, cancellationToken)).JoinedBy(ofTenant);
-        }
-        catch
-        {
-            ofTenant.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>Refuses a context that could never be held, whatever is pinned now.</summary>
-    /// <param name="context">The context, for the message.</param>
-    /// <param name="tenant">Who would pay.</param>
-    /// <param name="bytes">Its pages' bytes.</param>
-    /// <exception cref="GranaryException"><see cref="ErrorCodes.KvBudgetExceeded"/>: it is larger than the device's budget, or the tenant's.</exception>
-    public void RequireFits(string context, string tenant, long bytes)
-    {
-        if (bytes > Budget.TotalBytes)
-        {
-            throw new GranaryException(
-                ErrorCodes.KvBudgetExceeded,
-                $"'{context}' needs {bytes} bytes of KV, the budget is {Budget.TotalBytes}.",
-                "Shorten the context, or raise Granary:Residency:BudgetBytes.");
-        }
-
-        if (FindBudget(tenant) is { } own && bytes > own.TotalBytes)
-        {
-            throw new GranaryException(
-                ErrorCodes.KvBudgetExceeded,
-                $"'{context}' needs {bytes} bytes of KV, the budget of the tenant '{tenant}' is {own.TotalBytes}.",
-                $"Shorten the context, or raise Granary:Tenants:{tenant}:ResidentBytes.");
         }
     }
 
@@ -146,20 +86,7 @@ internal sealed partial class KvRegistry
     /// <param name="lease">Its lease, where it has one.</param>
     /// <param name="bytes">Its pages' bytes.</param>
     /// <exception cref="GranaryException"><see cref="ErrorCodes.KvBudgetExceeded"/>: the share would be exceeded.</exception>
-    public void RequireKeepable(string context, string tenant, ContextLease? lease, long bytes)
-    {
-        foreach (var (budget, payer) in BudgetsOf(tenant))
-        {
-            var (most, others) = (MostKept(budget), SumKept(payer, lease));
-            if (bytes > most - others)
-            {
-                throw new GranaryException(
-                    ErrorCodes.KvBudgetExceeded,
-                    $"'{context}' has {bytes} bytes of KV; pinned contexts{(payer is null ? "" : $" of the tenant '{payer}'")} may keep {most} bytes here, and others keep {others}.",
-                    $"Unpin a context, or raise Granary:Residency:PinnedShare or {(payer is null ? "Granary:Residency:BudgetBytes" : $"Granary:Tenants:{payer}:ResidentBytes")}.");
-            }
-        }
-    }
+    public void RequireKeepable(string context, string tenant, ContextLease? lease, long bytes) => _kept.RequireRoom(context, tenant, lease, bytes, Budgets);
 
     /// <summary>Enters work that a worker will start.</summary>
     /// <returns>Its id; valid until <see cref="Remove"/>.</returns>
@@ -192,10 +119,16 @@ internal sealed partial class KvRegistry
         lock (_gate)
         {
             _leases.Remove(lease);
-            _kept.Remove(lease);
             _owned.GetValueOrDefault(lease.Owner)?.Remove(lease);
         }
+
+        _kept.Forget(lease);
     }
+
+    internal bool TryKeep(ContextLease lease, long bytes, DateTimeOffset? until) => _kept.TryKeep(lease, bytes, until, Budgets);
+
+    // Nobody reads a lease any more, or it is not kept any more: whoever waits looks again.
+    internal void NoteReclaimable(ContextLease lease) => Budgets.NoteReclaimable(lease.Tenant);
 
     private void CloseAllOf(IGrainContext owner)
     {
@@ -211,76 +144,13 @@ internal sealed partial class KvRegistry
         }
     }
 
-    // Not where the share of pinned contexts would be exceeded, nor where somebody waits for more than would be left: he would wait for ever (invariant 10).
-    // Entered first, so that who is queued meanwhile sees it.
-    internal bool TryKeep(ContextLease lease, long bytes, DateTimeOffset? until)
-    {
-        lock (_gate)
-        {
-            _kept.Remove(lease);
-            if (until is not { } end || end <= _time.GetUtcNow() || BudgetsOf(lease.Tenant).Any(one => bytes > MostKept(one.Budget) - SumKept(one.Payer, lease)))
-            {
-                return false;
-            }
-
-            _kept[lease] = (bytes, end);
-            if (BudgetsOf(lease.Tenant).All(one => one.Budget.FitsAllWaiters(SumKept(one.Payer, null))))
-            {
-                return true;
-            }
-
-            _kept.Remove(lease);
-            return false;
-        }
-    }
-
-    // Nobody reads a lease any more, or it is not kept any more: whoever waits looks again.
-    internal void NoteReclaimable(ContextLease lease)
-    {
-        foreach (var (budget, _) in BudgetsOf(lease.Tenant))
-        {
-            budget.NoteReclaimable();
-        }
-    }
-
-    private long MostKept(KvBudget budget) => (long)(budget.TotalBytes * _pinnedShare);
-
-    private (KvBudget Budget, string? Payer)[] BudgetsOf(string tenant) => FindBudget(tenant) is { } own ? [(own, tenant), (Budget, null)] : [(Budget, null)];
-
-    private KvBudget? FindBudget(string tenant) => _budgets.TryGetValue(tenant, out var known) ? known
-        : _tenants.Of(tenant).ResidentBytes is { } bytes ? _budgets.GetOrAdd(tenant, _ => new KvBudget(bytes, missing => Reclaim(missing, tenant)) { Kept = () => SumKept(tenant, null) })
-        : null;
-
-    private static void RequireFits(string tenant, KvBudget own, long bytes)
-    {
-        var kept = own.Kept();
-        if (bytes > own.TotalBytes - kept)
-        {
-            throw new GranaryException(
-                ErrorCodes.KvBudgetExceeded,
-                $"The request needs {bytes} bytes of KV, the budget of the tenant '{tenant}' is {own.TotalBytes}{(kept > 0 ? $", of which pinned contexts keep {kept}" : "")}.",
-                $"Ask for less, unpin a context, or raise Granary:Tenants:{tenant}:ResidentBytes.");
-        }
-    }
-
-    // Of one tenant, or of all.
-    private long SumKept(string? tenant, ContextLease? except)
-    {
-        lock (_gate)
-        {
-            var now = _time.GetUtcNow();
-            return _kept.Sum(entry => entry.Key != except && (tenant is null || entry.Key.Tenant == tenant) && entry.Value.Until > now ? entry.Value.Bytes : 0);
-        }
-    }
-
     // Least recently used first, and only leases that nobody reads: no grain turn, no I/O, everything is stored already.
     private long Reclaim(long bytes, string? tenant)
     {
         ContextLease[] candidates;
         lock (_gate)
         {
-            var now = _time.GetUtcNow();
-            candidates = [.. _leases.Where(lease => (tenant is null || lease.Tenant == tenant) && !(_kept.TryGetValue(lease, out var kept) && kept.Until > now)).OrderBy(static lease => lease.LastUse)];
+            candidates = [.. _leases.Where(lease => (tenant is null || lease.Tenant == tenant) && !_kept.Contains(lease)).OrderBy(static lease => lease.LastUse)];
         }
 
         var (freed, count) = (0L, 0);
