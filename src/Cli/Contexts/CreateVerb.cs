@@ -23,26 +23,25 @@ internal static class CreateVerb
             new Option<string?>("--text") { Description = "The context's text." },
             new Option<string?>("--tokens") { Description = "Its token ids: 1,2,3 or @ids.json.", HelpName = "IDS" },
             new Option<string?>("--file") { Description = "A UTF-8 file with its text." });
-        var ttl = new Option<string?>("--ttl") { Description = "How long it lives: 90s, 1h, 7d. Default: until it is deleted." };
-        var refresh = new Option<bool>("--refresh") { Description = "With --ttl: each use starts that time anew." };
-        var label = new Option<string[]>("--label") { Description = "A label, key=value; may be repeated.", HelpName = "LABEL" };
+        var life = new LifeFlags();
         var truncate = new Option<string?>("--truncate") { Description = "left: keep the last ids of a context that is too long." };
         truncate.AcceptOnlyFromAmong("left");
         var reserve = new Option<int?>("--reserve") { Description = $"Tokens that --truncate leaves free. Default: {DefaultReserve}." };
         var stream = new Option<bool>("--stream") { Description = "With --json, progress events before the result." };
-        var command = verbs.Verb("create", "Computes a context's KV cache and stores it.", RunAsync, [name, .. input.Symbols, ttl, refresh, label, truncate, reserve, stream]);
+        var command = verbs.Verb("create", "Computes a context's KV cache and stores it.", RunAsync, [name, .. input.Symbols, .. life.Symbols, truncate, reserve, stream]);
         model.AddTo(command);
         return command;
 
         async Task<int> RunAsync(Invocation invocation, CancellationToken cancellationToken)
         {
             var arguments = invocation.Arguments;
+            var (timeToLive, refreshOnHit, labels) = life.Read(arguments);
             var request = new CreateContextRequest
             {
                 Input = input.Read(arguments),
-                TimeToLive = arguments.GetValue(ttl) is { } life ? Durations.Parse("--ttl", life) : null,
-                RefreshOnHit = CheckRefresh(arguments.GetValue(refresh), arguments.GetValue(ttl) is not null),
-                Labels = LabelList.Parse(arguments.GetValue(label) ?? []),
+                TimeToLive = timeToLive,
+                RefreshOnHit = refreshOnHit,
+                Labels = labels,
                 TruncateLeft = arguments.GetValue(truncate) is not null,
                 Reserve = CheckReserve(arguments.GetValue(reserve), arguments.GetValue(truncate) is not null),
             };
@@ -56,9 +55,6 @@ internal static class CreateVerb
             return 0;
         }
     }
-
-    private static bool CheckRefresh(bool refresh, bool lives) =>
-        refresh && !lives ? throw new GranaryException(ErrorCodes.InvalidArgument, "--refresh stands without --ttl.", "Add --ttl, or leave --refresh out.") : refresh;
 
     private static int CheckReserve(int? reserve, bool truncates) => reserve switch
     {

@@ -17,20 +17,23 @@ internal static class ForkVerb
         var fork = new Argument<string>("NEW") { Description = "The new context's name." };
         var model = new ModelFlags();
         var ifVersion = new Option<long?>("--if-version") { Description = "The only version that may be forked." };
-        var ttl = new Option<string?>("--ttl") { Description = "How long the new context lives: 90s, 1h, 7d. Default: until it is deleted." };
+        var life = new LifeFlags();
         var stream = new Option<bool>("--stream") { Description = "With --json, progress events before the result." };
-        var command = verbs.Verb("fork", "Makes a new context of a context's tokens, on the same chunks.", RunAsync, [name, fork, ifVersion, ttl, stream]);
+        var command = verbs.Verb("fork", "Makes a new context of a context's tokens, on the same chunks.", RunAsync, [name, fork, ifVersion, .. life.Symbols, stream]);
         model.AddTo(command);
         return command;
 
         async Task<int> RunAsync(Invocation invocation, CancellationToken cancellationToken)
         {
             var arguments = invocation.Arguments;
+            var (timeToLive, refreshOnHit, labels) = life.Read(arguments);
             var request = new ForkRequest
             {
                 Parent = Naming.Names.Check("context", arguments.GetRequiredValue(name)),
                 IfVersion = arguments.GetValue(ifVersion),
-                TimeToLive = arguments.GetValue(ttl) is { } life ? Durations.Parse("--ttl", life) : null,
+                TimeToLive = timeToLive,
+                RefreshOnHit = refreshOnHit,
+                Labels = labels,
             };
             await using var named = await NamedContext.OpenAsync(invocation, fork, model, cancellationToken);
             var forked = await StoringProgress.RunAsync(invocation, named.Context.Id, named.Context.ForkAsync(request, cancellationToken), arguments.GetValue(stream));

@@ -85,9 +85,10 @@ public sealed class DocumentTests(SharedSilo silo) : IClassFixture<SharedSilo>
     public async Task Fork_PrintsTheNewContextAndItsParent()
     {
         (await silo.RunAsync("context", "create", "trunk", "--model", Workplace.SampleModel, "--text", "The herd of Kelwick is horses.")).Succeeded();
-        var forked = (await silo.RunAsync("context", "fork", "trunk", "limb", "--model", Workplace.SampleModel, "--ttl", "1h", "--if-version", "1")).Succeeded().Result;
+        var forked = (await silo.RunAsync("context", "fork", "trunk", "limb", "--model", Workplace.SampleModel, "--ttl", "1h", "--refresh", "--label", "of=trunk", "--if-version", "1")).Succeeded().Result;
         Assert.Equal(ContextKeys, Keys(forked).Take(ContextKeys.Length));
         Assert.Equal(("limb", "trunk", 0), ((string?)forked["context"], (string?)forked["parent"], (int?)forked["prefilledTokens"]));
+        Assert.Equal("trunk", (string?)forked["labels"]!["of"]);
 
         (await silo.RunAsync("context", "fork", "trunk", "limb-2", "--model", Workplace.SampleModel, "--if-version", "2")).Refused(5, "ContextConflict", "version 1");
         (await silo.RunAsync("context", "fork", "nobody", "limb-3", "--model", Workplace.SampleModel)).Refused(3, "ContextNotFound", "nobody");
