@@ -1,3 +1,4 @@
+using System.Globalization;
 using Granary.Client;
 using Granary.Contexts;
 using Granary.Errors;
@@ -5,7 +6,7 @@ using Granary.Errors;
 namespace Granary.Cluster.Tests.Chaos;
 
 /// <summary>One client of a run: it does one thing after another, and notes what it was told.</summary>
-internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int seed)
+internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int index)
 {
     /// <summary>The model.</summary>
     public const string Model = "ledger-4m";
@@ -17,7 +18,8 @@ internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int
     // Clients that think: what they wait for is the cluster, and not each other's work on two cores.
     private static readonly TimeSpan Thinking = TimeSpan.FromMilliseconds(150);
     private static int _additions;
-    private readonly Random _random = new(seed);
+    private static int _labels;
+    private readonly Random _random = new(index);
 
     /// <summary>Creates a context of its own.</summary>
     public async Task CreateAsync(CancellationToken cancellationToken)
@@ -41,9 +43,12 @@ internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int
             var canGrow = context.Tokens < MostTokens;
             await (_random.Next(100) switch
             {
-                < 35 => AskAsync(context, keep: false, cancellationToken),
-                < 55 => GetAsync(context, cancellationToken),
-                < 60 => GetDeletedAsync(cancellationToken),
+                < 30 => AskAsync(context, keep: false, cancellationToken),
+                < 45 => GetAsync(context, cancellationToken),
+                < 49 => GetDeletedAsync(cancellationToken),
+                < 52 => ListAsync(cancellationToken),
+                < 56 => LabelAsync(context, cancellationToken),
+                < 60 => MoveAsync(context, cancellationToken),
                 < 80 when canGrow => AppendAsync(context, cancellationToken),
                 < 90 when canGrow => AskAsync(context, keep: true, cancellationToken),
                 < 95 when living.Count < Contexts => _random.Next(2) == 0 ? CreateAsync(cancellationToken) : ForkAsync(context, cancellationToken),
@@ -90,7 +95,7 @@ internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int
         }
         finally
         {
-            ledger.Note(new ChaosCall(verb, context.Name, began, TimeProvider.System.GetTimestamp()));
+            ledger.Note(new ChaosCall(index, verb, context.Name, began, TimeProvider.System.GetTimestamp()));
         }
 
         var prompt = request.Prompt.TokenIds!;
@@ -125,25 +130,65 @@ internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int
         var context = ledger.New();
         if (await EndAsync("fork", parent, client.Context(Model, context.Name).ForkAsync(new ForkRequest { Parent = parent.Name }, cancellationToken)) is { } result)
         {
-            context.Forked(parent, result.Context.Tokens);
+            context.Forked(parent, result.Context.Tokens, TimeProvider.System.GetTimestamp());
         }
     }
 
-    private async Task GetAsync(ChaosContext context, CancellationToken cancellationToken)
+    private Task GetAsync(ChaosContext context, CancellationToken cancellationToken) => CallAsync("get", context, async began =>
+    {
+        var description = await client.Context(Model, context.Name).GetAsync(cancellationToken);
+        ledger.CheckFresh(context, description.Version, began);
+    });
+
+    // Neither moves anything but pages.
+    private Task MoveAsync(ChaosContext context, CancellationToken cancellationToken) => _random.Next(2) == 0
+        ? CallAsync("evict", context, _ => client.Context(Model, context.Name).EvictAsync(cancellationToken))
+        : CallAsync("warm", context, async _ => await client.Context(Model, context.Name).WarmAsync(new WarmRequest(), cancellationToken).LastAsync(cancellationToken));
+
+    private Task LabelAsync(ChaosContext context, CancellationToken cancellationToken)
+    {
+        var number = Interlocked.Increment(ref _labels);
+        return CallAsync("label", context, async began =>
+        {
+            context.Labelling(number, began);
+            var request = new UpdateContextRequest { SetLabels = { [ChaosContext.Label] = number.ToString(CultureInfo.InvariantCulture) } };
+            await client.Context(Model, context.Name).UpdateAsync(request, cancellationToken);
+            context.Labelled(number, TimeProvider.System.GetTimestamp());
+        });
+    }
+
+    private async Task ListAsync(CancellationToken cancellationToken)
     {
         var began = TimeProvider.System.GetTimestamp();
         try
         {
-            var description = await client.Context(Model, context.Name).GetAsync(cancellationToken);
-            ledger.CheckFresh(context, description.Version, began);
+            var names = await client.ListContextsAsync(Model, null, cancellationToken).Select(static context => context.Context).ToHashSetAsync(cancellationToken: cancellationToken);
+            ledger.CheckListed(names, began);
         }
         catch (GranaryException e)
         {
-            Fail("get", context, e, conflicts: false);
+            ledger.Violate($"list: {e.Code}, {e.Message}");
         }
         finally
         {
-            ledger.Note(new ChaosCall("get", context.Name, began, TimeProvider.System.GetTimestamp()));
+            ledger.Note(new ChaosCall(index, "list", "all", began, TimeProvider.System.GetTimestamp()));
+        }
+    }
+
+    private async Task CallAsync(string verb, ChaosContext context, Func<long, Task> callAsync)
+    {
+        var began = TimeProvider.System.GetTimestamp();
+        try
+        {
+            await callAsync(began);
+        }
+        catch (GranaryException e)
+        {
+            Fail(verb, context, e, conflicts: false);
+        }
+        finally
+        {
+            ledger.Note(new ChaosCall(index, verb, context.Name, began, TimeProvider.System.GetTimestamp()));
         }
     }
 
@@ -163,7 +208,15 @@ internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int
 
         try
         {
-            await client.Context(Model, context.Name).DeleteAsync(cancellationToken);
+            if (_random.Next(3) == 0)
+            {
+                await client.Context(Model, context.Name).UpdateAsync(new UpdateContextRequest { Expiry = ContextExpiry.Now }, cancellationToken);
+            }
+            else
+            {
+                await client.Context(Model, context.Name).DeleteAsync(cancellationToken);
+            }
+
             context.EndDelete(TimeProvider.System.GetTimestamp());
         }
         catch (GranaryException e)
@@ -172,7 +225,7 @@ internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int
         }
         finally
         {
-            ledger.Note(new ChaosCall("delete", context.Name, began, TimeProvider.System.GetTimestamp()));
+            ledger.Note(new ChaosCall(index, "delete", context.Name, began, TimeProvider.System.GetTimestamp()));
         }
     }
 
@@ -201,7 +254,7 @@ internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int
         }
         finally
         {
-            ledger.Note(new ChaosCall(verb, context.Name, began, TimeProvider.System.GetTimestamp()));
+            ledger.Note(new ChaosCall(index, verb, context.Name, began, TimeProvider.System.GetTimestamp()));
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Granary.Storage.Manifests;
 
 namespace Granary.Cluster.Tests.Chaos;
@@ -8,9 +9,14 @@ internal sealed class ChaosContext(string name)
     private readonly Lock _gate = new();
     private readonly SortedDictionary<long, Commit> _commits = [];
     private readonly List<int[]> _unanswered = [];
+    private readonly Dictionary<int, (long Began, long? Ended)> _labels = [];
+    private long? _made;
     private long? _deleting;
     private long? _deleted;
     private int _tokens;
+
+    /// <summary>The label that clients set to one number after the other.</summary>
+    public const string Label = "number";
 
     public string Name => name;
 
@@ -44,21 +50,53 @@ internal sealed class ChaosContext(string name)
         }
     }
 
+    /// <summary>Gets when its creation was acknowledged.</summary>
+    public long? Made
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _made;
+            }
+        }
+    }
+
+    /// <summary>Notes that its label is about to be set.</summary>
+    public void Labelling(int number, long began)
+    {
+        lock (_gate)
+        {
+            _labels[number] = (began, null);
+        }
+    }
+
+    /// <summary>Notes that its label was set.</summary>
+    public void Labelled(int number, long ended)
+    {
+        lock (_gate)
+        {
+            _labels[number] = (_labels[number].Began, ended);
+        }
+    }
+
     /// <summary>Notes that it exists, with these ids.</summary>
     public void Created(int[] ids, long acknowledged)
     {
         lock (_gate)
         {
-            _commits[1] = new Commit(ids, acknowledged);
+            (_commits[1], _made) = (new Commit(ids, acknowledged), acknowledged);
             _tokens = ids.Length;
         }
     }
 
     /// <summary>Notes that it was made of another one.</summary>
-    public void Forked(ChaosContext parent, int tokens)
+    public void Forked(ChaosContext parent, int tokens, long acknowledged)
     {
-        Fork = (parent, tokens);
-        Volatile.Write(ref _tokens, tokens);
+        lock (_gate)
+        {
+            (Fork, _made, _tokens) = ((parent, tokens), acknowledged, tokens);
+        }
     }
 
     /// <summary>Notes a version that was acknowledged.</summary>
@@ -155,14 +193,14 @@ internal sealed class ChaosContext(string name)
     {
         lock (_gate)
         {
-            var isThere = stored is not null && stored.State != ManifestStates.Deleted;
+            var isThere = stored is not null && stored.IsAliveAt(TimeProvider.System.GetUtcNow());
             if (_deleting is not null)
             {
                 // Whether one that nobody has answered was done is open.
                 return _deleted is not null && isThere ? $"'{name}' was deleted, and is {stored!.State} at version {stored.Version}" : null;
             }
 
-            return isThere ? CompareVersions(stored!, first) : $"'{name}' was acknowledged, and is {(stored is null ? "gone" : "deleted")}";
+            return isThere ? CompareVersions(stored!, first) ?? CompareLabel(stored!) : $"'{name}' was acknowledged, and is {(stored is null ? "gone" : "deleted")}";
         }
     }
 
@@ -182,6 +220,20 @@ internal sealed class ChaosContext(string name)
         }
 
         return rest.IsEmpty && _commits.Keys.All(version => version <= stored.Version) ? null : $"'{name}': {rest.Length} ids too many, or a version after {stored.Version} is lost";
+    }
+
+    // The label that is there was not overtaken: nobody was told of a later one that began after it had been set.
+    private string? CompareLabel(ContextManifest stored)
+    {
+        var acknowledged = _labels.Where(static label => label.Value.Ended is not null).ToList();
+        if (!stored.Labels.TryGetValue(Label, out var text))
+        {
+            return acknowledged.Count == 0 ? null : $"'{name}': label {acknowledged[0].Key} was acknowledged, and there is none";
+        }
+
+        var number = int.Parse(text, CultureInfo.InvariantCulture);
+        var ended = _labels[number].Ended ?? long.MaxValue;
+        return acknowledged.FirstOrDefault(label => label.Value.Began > ended) is { Key: not 0 } later ? $"'{name}': label {number} is there, and {later.Key} was acknowledged after it" : null;
     }
 
     private static int[]? Take(List<int[]> unanswered, ReadOnlySpan<int> ids)

@@ -59,6 +59,23 @@ internal sealed class ChaosLedger
         }
     }
 
+    /// <summary>Checks that a list had what was acknowledged before, and nothing that was deleted long before.</summary>
+    public void CheckListed(IReadOnlySet<string> names, long began)
+    {
+        foreach (var context in _contexts.Values)
+        {
+            var isListed = names.Contains(context.Name);
+            if (!isListed && context.Made < began && !context.IsLeaving)
+            {
+                Violate($"'{context.Name}' was acknowledged, and not listed");
+            }
+            else if (isListed && context.Deleted is { } deleted && TimeProvider.System.GetElapsedTime(deleted, began) > MostStale)
+            {
+                Violate($"'{context.Name}': it was listed {TimeProvider.System.GetElapsedTime(deleted, began)} after its deletion");
+            }
+        }
+    }
+
     /// <summary>Checks that what was not found had been deleted, or was about to be.</summary>
     public void CheckGone(ChaosContext context, string verb)
     {
@@ -68,26 +85,34 @@ internal sealed class ChaosLedger
         }
     }
 
-    /// <summary>Finds the longest call that each kind of disturbance is to blame for: the worst that happened within it, or shortly before.</summary>
-    public IReadOnlyDictionary<Disturbance, ChaosCall> Longest(IReadOnlyList<DisturbedAt> disturbances, TimeSpan after)
+    /// <summary>Finds the longest wait that each kind of disturbance is to blame for: the worst that happened within the call, or shortly before.</summary>
+    public IReadOnlyDictionary<Disturbance, ChaosWait> Longest(IReadOnlyList<DisturbedAt> disturbances, TimeSpan after)
+    {
+        return _calls.Select(call => WaitOf(call, disturbances, after)).GroupBy(static wait => wait.Kind).ToDictionary(static waits => waits.Key, static waits => waits.MaxBy(static wait => wait.Longest));
+    }
+
+    // A call that is struck again, where it went on, waits anew: each blow has its bound.
+    private static ChaosWait WaitOf(ChaosCall call, IReadOnlyList<DisturbedAt> disturbances, TimeSpan after)
     {
         var clock = TimeProvider.System;
-        return _calls
-            .GroupBy(call => disturbances
-                .Where(disturbance => clock.GetElapsedTime(disturbance.Began, call.Ended) > TimeSpan.Zero && clock.GetElapsedTime(disturbance.Ended, call.Began) < after)
-                .Select(static disturbance => disturbance.Kind)
-                .DefaultIfEmpty(Disturbance.None)
-                .Max())
-            .ToDictionary(static calls => calls.Key, static calls => calls.MaxBy(static call => call.Took));
+        var blamed = disturbances
+            .Where(disturbance => clock.GetElapsedTime(disturbance.Began, call.Ended) > TimeSpan.Zero && clock.GetElapsedTime(disturbance.Ended, call.Began) < after)
+            .ToList();
+        var kind = blamed.Select(static disturbance => disturbance.Kind).DefaultIfEmpty(Disturbance.None).Max();
+        long[] instants = [call.Began, .. blamed.Where(disturbance => disturbance.Kind == kind && disturbance.Began > call.Began).Select(static disturbance => disturbance.Began).Order(), call.Ended];
+        return new ChaosWait(call, kind, instants.Zip(instants.Skip(1), clock.GetElapsedTime).Max(), instants.Length - 2);
     }
 }
 
+/// <summary>How long a call waited for an answer.</summary>
+/// <param name="Call">The call.</param>
+/// <param name="Kind">What is to blame.</param>
+/// <param name="Longest">The longest time without a blow of that kind.</param>
+/// <param name="Blows">How many fell within the call.</param>
+internal readonly record struct ChaosWait(ChaosCall Call, Disturbance Kind, TimeSpan Longest, int Blows);
+
 /// <summary>A call, as its caller saw it.</summary>
-internal readonly record struct ChaosCall(string Verb, string Context, long Began, long Ended)
-{
-    /// <summary>Gets how long it took, with all that the SDK tried again.</summary>
-    public TimeSpan Took => TimeProvider.System.GetElapsedTime(Began, Ended);
-}
+internal readonly record struct ChaosCall(int Client, string Verb, string Context, long Began, long Ended);
 
 /// <summary>An answer that has to be that of a single process.</summary>
 internal sealed record ChaosAnswer(ChaosContext Context, int ContextTokens, int[] Prompt, GenerationOptions Options, int[] TokenIds);

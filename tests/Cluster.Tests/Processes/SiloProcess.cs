@@ -1,13 +1,14 @@
 using System.Globalization;
 using Granary.Client;
 using Granary.Testing.Processes;
+using Microsoft.Extensions.Logging;
 
 namespace Granary.Cluster.Tests.Processes;
 
 /// <summary>A <c>granary serve</c> of its own, set by its environment as a deployment sets it.</summary>
 internal sealed class SiloProcess : IAsyncDisposable
 {
-    private const int StartNiceness = 10;
+    private const int StartNiceness = 19;
     private static readonly TimeSpan MostStart = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan MostStop = TimeSpan.FromSeconds(20);
     private readonly ChildProcess _process;
@@ -71,14 +72,22 @@ internal sealed class SiloProcess : IAsyncDisposable
     /// <param name="cluster">Its address.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <param name="responseTimeout">How long a call may take, and how often silos are looked for; the defaults where null.</param>
-    public static Task<GranaryConnection> ConnectAsync(string cluster, CancellationToken cancellationToken, TimeSpan? responseTimeout = null) => GranaryConnection.ConnectAsync(
+    /// <param name="logs">Gets what the client logs.</param>
+    public static Task<GranaryConnection> ConnectAsync(string cluster, CancellationToken cancellationToken, TimeSpan? responseTimeout = null, ILoggerProvider? logs = null) => GranaryConnection.ConnectAsync(
         options =>
         {
             options.Cluster = cluster;
             options.ResponseTimeout = responseTimeout ?? options.ResponseTimeout;
             options.GatewayRefresh = responseTimeout ?? options.GatewayRefresh;
         },
-        cancellationToken: cancellationToken);
+        logging =>
+        {
+            if (logs is not null)
+            {
+                logging.AddProvider(logs);
+            }
+        },
+        cancellationToken);
 
     /// <summary>Gets whether the process has ended.</summary>
     public bool HasExited => _process.HasExited;
