@@ -2,23 +2,14 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
+using Granary.Bench.Common;
 using Granary.Inference.Benchmarks;
 
 namespace Granary.Bench.Ask;
 
 /// <summary>What a run measured.</summary>
-internal sealed record BenchReport
+internal sealed record BenchReport : MeasuredReport
 {
-    public required DateTimeOffset Started { get; init; }
-
-    public string Cpu { get; } = MachineFacts.Cpu;
-
-    public int Processors { get; } = Environment.ProcessorCount;
-
-    public required string LoadBefore { get; init; }
-
-    public required string LoadAfter { get; init; }
-
     public required BenchOptions Options { get; init; }
 
     public required IReadOnlyList<BenchRow> Rows { get; init; }
@@ -28,8 +19,8 @@ internal sealed record BenchReport
     public string ToTable()
     {
         var text = new StringBuilder();
-        Line($"{Path.GetFileName(Path.TrimEndingDirectorySeparator(Options.Model))}, {Options.Threads} threads; {Processors} processors ({Cpu}), {Options.Rounds} rounds, {Started:yyyy-MM-dd HH:mm} UTC");
-        Line($"load {LoadBefore} before, {LoadAfter} after");
+        Line($"{Path.GetFileName(Path.TrimEndingDirectorySeparator(Options.Model))}, {Options.Threads} threads; {Machine($"{Options.Rounds} rounds")}");
+        Line($"{Load}");
         Line($"");
         Line($"{"work",-6} {"measured",-48} {"best",10} {"median",10} {"unit",-9} {"against",-26} {"best",10} {"median",10}  {"by best",9} {"medians",9} {"target",8}  met");
         foreach (var row in Rows)
@@ -42,7 +33,7 @@ internal sealed record BenchReport
 
         return text.ToString();
 
-        void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture).TrimEnd()).Append('\n');
+        void Line(FormattableString line) => Add(text, line);
     }
 
     private static double Best(BenchRow row) => row.MoreIsBetter ? row.AgainstSamples.Max() : row.AgainstSamples.Min();

@@ -2,25 +2,15 @@ using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Granary.Inference.Benchmarks;
+using Granary.Bench.Common;
 using Spectre.Console;
 
 namespace Granary.Bench.Engine;
 
 /// <summary>What a run measured.</summary>
-internal sealed record BenchReport
+internal sealed record BenchReport : MeasuredReport
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
-    public required DateTimeOffset Started { get; init; }
-
-    public string Cpu { get; } = MachineFacts.Cpu;
-
-    public int Processors { get; } = Environment.ProcessorCount;
-
-    public required string LoadBefore { get; init; }
-
-    public required string LoadAfter { get; init; }
 
     public required int Threads { get; init; }
 
@@ -36,9 +26,7 @@ internal sealed record BenchReport
     /// <summary>Writes tables in Markdown, which a note can take as they are.</summary>
     public void WriteTables(TextWriter writer)
     {
-        writer.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{Threads} threads on {Processors} processors ({Cpu}), {Rounds} rounds of {Repeats}, {Started:yyyy-MM-dd HH:mm} UTC; load {LoadBefore} before, {LoadAfter} after"));
+        writer.WriteLine($"{Threads} threads on {Machine($"{Rounds} rounds of {Repeats}")}; {Load}");
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Out = new AnsiConsoleOutput(writer) });
         console.Profile.Width = 250; // a table that is broken is no table
         foreach (var model in Models)

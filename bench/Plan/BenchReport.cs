@@ -1,23 +1,14 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Granary.Bench.Common;
 using Granary.Inference.Benchmarks;
 
 namespace Granary.Bench.Plan;
 
 /// <summary>What a run measured.</summary>
-internal sealed record BenchReport
+internal sealed record BenchReport : MeasuredReport
 {
-    public required DateTimeOffset Started { get; init; }
-
-    public string Cpu { get; } = MachineFacts.Cpu;
-
-    public int Processors { get; } = Environment.ProcessorCount;
-
-    public required string LoadBefore { get; init; }
-
-    public required string LoadAfter { get; init; }
-
     public required BenchOptions Options { get; init; }
 
     public required IReadOnlyList<BenchRow> Rows { get; init; }
@@ -28,8 +19,8 @@ internal sealed record BenchReport
     public string ToTable()
     {
         var text = new StringBuilder();
-        Line($"{Path.GetFileName(Options.Model)}, {Options.Dtype}, {Options.Threads} threads; {Processors} processors ({Cpu}), {Options.Rounds} rounds, {Started:yyyy-MM-dd HH:mm} UTC");
-        Line($"load {LoadBefore} before, {LoadAfter} after; store {StoreName}{Slowed}");
+        Line($"{Path.GetFileName(Options.Model)}, {Options.Dtype}, {Options.Threads} threads; {Machine($"{Options.Rounds} rounds")}");
+        Line($"{Load}; store {StoreName}{Slowed}");
         Line($"");
         Line($"time to first token, ms: median ({Rows[0].Auto.Count} of each) and minimum");
         Line($"{"tokens",6} {"planned",17} {"recomputed",17} {"ratio",6} {"resident",17} {"ratio",6} {"not stored",17} {"no cache",17} {"ratio",6}  decided");
@@ -40,7 +31,7 @@ internal sealed record BenchReport
 
         return text.ToString();
 
-        void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture).TrimEnd()).Append('\n');
+        void Line(FormattableString line) => Add(text, line);
     }
 
     private string StoreName => Options.Store.Contains('=', StringComparison.Ordinal) ? "an Azure account" : Options.Store;

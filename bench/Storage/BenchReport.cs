@@ -1,23 +1,14 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Granary.Bench.Common;
 using Granary.Inference.Benchmarks;
 
 namespace Granary.Bench.Storage;
 
 /// <summary>What a run measured.</summary>
-internal sealed record BenchReport
+internal sealed record BenchReport : MeasuredReport
 {
-    public required DateTimeOffset Started { get; init; }
-
-    public string Cpu { get; } = MachineFacts.Cpu;
-
-    public int Processors { get; } = Environment.ProcessorCount;
-
-    public required string LoadBefore { get; init; }
-
-    public required string LoadAfter { get; init; }
-
     public required string Shape { get; init; }
 
     public required string Folder { get; init; }
@@ -31,8 +22,8 @@ internal sealed record BenchReport
     public string ToText()
     {
         var text = new StringBuilder();
-        Line($"{Processors} processors ({Cpu}), {Rounds} rounds, {Started:yyyy-MM-dd HH:mm} UTC");
-        Line($"load {LoadBefore} before, {LoadAfter} after; the folder is in {Folder}, memory is /dev/shm");
+        Line($"{Machine($"{Rounds} rounds")}");
+        Line($"{Load}; the folder is in {Folder}, memory is /dev/shm");
         foreach (var table in Tables)
         {
             Line($"");
@@ -47,7 +38,7 @@ internal sealed record BenchReport
 
         return text.ToString();
 
-        void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture).TrimEnd()).Append('\n');
+        void Line(FormattableString line) => Add(text, line);
     }
 
     private static string Times(IReadOnlyList<double> seconds, long bytes)

@@ -2,26 +2,17 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Granary.Bench.Common;
 using Granary.Inference.Benchmarks;
 
 namespace Granary.Bench.Plan.Create;
 
 /// <summary>What a run measured.</summary>
-internal sealed record CreateReport
+internal sealed record CreateReport : MeasuredReport
 {
     private const double Target = 1.1;
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) } };
-
-    public required DateTimeOffset Started { get; init; }
-
-    public string Cpu { get; } = MachineFacts.Cpu;
-
-    public int Processors { get; } = Environment.ProcessorCount;
-
-    public required string LoadBefore { get; init; }
-
-    public required string LoadAfter { get; init; }
 
     public required CreateOptions Options { get; init; }
 
@@ -32,8 +23,8 @@ internal sealed record CreateReport
     public string ToTable()
     {
         var text = new StringBuilder();
-        Line($"{Path.GetFileName(Options.Model)}, {Options.Tokens} tokens, {Options.Threads} threads; {Processors} processors ({Cpu}), {Options.Rounds} rounds, {Started:yyyy-MM-dd HH:mm} UTC");
-        Line($"load {LoadBefore} before, {LoadAfter} after; store in {Options.Folder}");
+        Line($"{Path.GetFileName(Options.Model)}, {Options.Tokens} tokens, {Options.Threads} threads; {Machine($"{Options.Rounds} rounds")}");
+        Line($"{Load}; store in {Options.Folder}");
         Line($"");
         Line($"{"dtype",-9} {"bare prefill, ms",18} {"until resident, ms",19} {"until durable, ms",18} {"durable / bare",16} {"target",7}");
         Line($"{"",-9} {"min",9}{"median",9} {"min",10}{"median",9} {"min",9}{"median",9} {"min",8}{"median",8}");
@@ -44,7 +35,7 @@ internal sealed record CreateReport
 
         return text.ToString();
 
-        void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture).TrimEnd()).Append('\n');
+        void Line(FormattableString line) => Add(text, line);
     }
 
     private static string Times(IReadOnlyList<double> seconds) => string.Create(CultureInfo.InvariantCulture, $"{seconds.Min() * 1e3,9:F1}{Samples.Median(seconds) * 1e3,9:F1}");
