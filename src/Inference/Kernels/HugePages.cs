@@ -23,12 +23,23 @@ internal static unsafe partial class HugePages
     {
         var isLarge = bytes >= Size;
         var address = NativeMemory.AlignedAlloc((nuint)bytes, isLarge ? Size : CacheLine);
-        if (isLarge && OperatingSystem.IsLinux())
+        if (isLarge)
         {
-            _ = Advise(address, (nuint)bytes / Size * Size, WantHugePages); // advice: where the kernel does not take it, it is only slower
+            Want(address, bytes);
         }
 
         return address;
+    }
+
+    /// <summary>Has the kernel back memory with huge pages, as far as they fit. Where it does not, it is only slower.</summary>
+    /// <param name="memory">Memory, aligned to a huge page.</param>
+    /// <param name="bytes">Its bytes.</param>
+    public static void Want(void* memory, long bytes)
+    {
+        if (OperatingSystem.IsLinux())
+        {
+            _ = Advise(memory, (nuint)bytes / Size * Size, WantHugePages);
+        }
     }
 
     [LibraryImport("libc", EntryPoint = "madvise")]

@@ -8,8 +8,8 @@ namespace Granary.Inference.Pages;
 /// <remarks>64-byte aligned: libtorch's kernels read whole cache lines, and their bits may depend on the alignment.</remarks>
 internal sealed unsafe class KvMemory : MemoryManager<byte>
 {
-    // Smaller blocks the allocator keeps by itself; larger ones it gives back to the kernel.
-    private const long LeastKept = 128 << 10;
+    // Smaller blocks are the allocator's.
+    private const long LeastOwn = 128 << 10;
 
     private static readonly KvFreeList FreeList = new(Math.Min(512L << 20, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 16));
     private static long _liveBytes;
@@ -29,7 +29,7 @@ internal sealed unsafe class KvMemory : MemoryManager<byte>
         _held = reservation?.Take(Bytes);
         try
         {
-            _address = (byte*)(IsKept ? FreeList.Allocate(Bytes) : HugePages.Allocate(Math.Max(Bytes, 1)));
+            _address = (byte*)(IsKept ? FreeList.Allocate(Bytes) : IsMapped ? MappedMemory.Allocate(Bytes) : HugePages.Allocate(Math.Max(Bytes, 1)));
             Interlocked.Add(ref _liveBytes, Bytes);
         }
         catch
@@ -54,7 +54,9 @@ internal sealed unsafe class KvMemory : MemoryManager<byte>
     public nint Address => _references > 0 ? (nint)_address : throw new ObjectDisposedException(nameof(KvMemory), "KV memory was used after its last reference went.");
 
     // Full pages are all of one size; tails and last pages are of any.
-    private bool IsKept => Capacity == Layout.PageSize && Bytes >= LeastKept;
+    private bool IsKept => Capacity == Layout.PageSize && Bytes >= LeastOwn;
+
+    private bool IsMapped => !IsKept && Bytes >= LeastOwn;
 
     /// <summary>Adds a reference unless the last one went already.</summary>
     public bool TryAddReference()
@@ -93,6 +95,10 @@ internal sealed unsafe class KvMemory : MemoryManager<byte>
         if (IsKept)
         {
             FreeList.Free(_address, Bytes);
+        }
+        else if (IsMapped)
+        {
+            MappedMemory.Free(_address, Bytes);
         }
         else
         {
