@@ -70,17 +70,20 @@ internal sealed partial class GrainCalls
         }
     }
 
+    /// <inheritdoc cref="CallAsync{T}(Func{CancellationToken, Task{T}}, CancellationToken)"/>
+    public Task<T> CallAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken) => CallAsync(_ => call(), cancellationToken);
+
     /// <summary>Calls, and calls again where the cluster did not answer: the call only reads, sets, or has an id under which it counts once.</summary>
     /// <typeparam name="T">The result.</typeparam>
-    /// <param name="call">The grain call.</param>
+    /// <param name="call">The grain call, with the token that ends it where its result is not wanted any more.</param>
     /// <param name="cancellationToken">Stops waiting.</param>
     /// <returns>The result.</returns>
-    public async Task<T> CallAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken)
+    public async Task<T> CallAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
         try
         {
-            return await _retries.ExecuteAsync(async token => await call().WaitAsync(_losses.Next).WaitAsync(token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            return await _retries.ExecuteAsync(async token => await TwiceWhereLostAsync(call, token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e) when (CallErrors.TryTranslate(e, out var translated, cancellationToken))
         {
@@ -98,17 +101,10 @@ internal sealed partial class GrainCalls
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var elements = call(cancellationToken).GetAsyncEnumerator(cancellationToken);
-        try
+        await using var stream = new StreamOpening<T>(call, cancellationToken);
+        while (await TranslateAsync(stream.MoveNextAsync(), cancellationToken).ConfigureAwait(false))
         {
-            while (await TranslateAsync(elements.MoveNextAsync(), cancellationToken).ConfigureAwait(false))
-            {
-                yield return elements.Current;
-            }
-        }
-        finally
-        {
-            await CloseAsync(elements).ConfigureAwait(false);
+            yield return stream.Current;
         }
     }
 
@@ -124,19 +120,19 @@ internal sealed partial class GrainCalls
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        IAsyncEnumerator<T>? elements = null;
+        StreamOpening<T>? stream = null;
         try
         {
             while (await MoveOnAsync().ConfigureAwait(false))
             {
-                yield return elements!.Current;
+                yield return stream!.Current;
             }
         }
         finally
         {
-            if (elements is not null)
+            if (stream is not null)
             {
-                await CloseAsync(elements).ConfigureAwait(false);
+                await stream.DisposeAsync().ConfigureAwait(false);
             }
         }
 
@@ -158,27 +154,90 @@ internal sealed partial class GrainCalls
 
         async ValueTask<bool> MoveNextAsync(CancellationToken token)
         {
+            stream ??= new StreamOpening<T>(open, token);
             try
             {
-                elements ??= open(token).GetAsyncEnumerator(token);
-                while (await WhileConnectedAsync(elements.MoveNextAsync()).ConfigureAwait(false))
+                bool moved;
+                do
                 {
-                    if (!isTold(elements.Current))
-                    {
-                        return true;
-                    }
+                    (stream, moved) = await MoveWhereHeardAsync(stream, open, token).ConfigureAwait(false);
                 }
-
-                return false;
+                while (moved && isTold(stream.Current));
+                return moved;
             }
             catch (Exception e) when (CallErrors.IsTransient(e))
             {
-                // Not waited for: where the silo is gone, that takes as long as a call may.
-                _ = elements is null ? Task.CompletedTask : CloseAsync(elements);
-                elements = null;
+                stream.Leave();
+                stream = null;
                 throw;
             }
         }
+    }
+
+    // A stream that hears nothing after a connection has ended is opened once more beside itself: where it only waits its turn, it keeps its place.
+    private async ValueTask<(StreamOpening<T> Stream, bool Moved)> MoveWhereHeardAsync<T>(StreamOpening<T> stream, Func<CancellationToken, IAsyncEnumerable<T>> open, CancellationToken cancellationToken)
+    {
+        var lost = _losses.Next;
+        var move = stream.MoveNextAsync();
+        if (move.IsCompleted)
+        {
+            return (stream, await move.ConfigureAwait(false));
+        }
+
+        var first = move.AsTask();
+        if (!await IsSilentAsync(first, lost).ConfigureAwait(false))
+        {
+            return (stream, await first.ConfigureAwait(false));
+        }
+
+        var again = new StreamOpening<T>(open, cancellationToken);
+        var second = MoveAgainAsync();
+        var taken = await TakeSuccessAsync(first, second).ConfigureAwait(false);
+        if (taken == second && taken.IsCompletedSuccessfully)
+        {
+            stream.Leave();
+            return (again, await taken.ConfigureAwait(false));
+        }
+
+        again.Leave();
+        return (stream, await taken.ConfigureAwait(false));
+
+        async Task<bool> MoveAgainAsync() => await again.MoveNextAsync().ConfigureAwait(false);
+    }
+
+    private async Task<T> TwiceWhereLostAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+    {
+        using var leavingFirst = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var lost = _losses.Next;
+        var first = call(leavingFirst.Token).WaitAsync(cancellationToken);
+        if (!await IsSilentAsync(first, lost).ConfigureAwait(false))
+        {
+            return await first.ConfigureAwait(false);
+        }
+
+        using var leavingSecond = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var second = CallAgainAsync();
+        var taken = await TakeSuccessAsync(first, second).ConfigureAwait(false);
+        await (taken == first ? leavingSecond : leavingFirst).CancelAsync().ConfigureAwait(false);
+        return await taken.ConfigureAwait(false);
+
+        async Task<T> CallAgainAsync() => await call(leavingSecond.Token).WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private async ValueTask<bool> IsSilentAsync(Task answer, Task lost) => _retryFor > TimeSpan.Zero && await Task.WhenAny(answer, lost).ConfigureAwait(false) == lost && !answer.IsCompleted;
+
+    // The one that succeeds first; where one has failed, the other, whatever becomes of it.
+    private static async Task<Task<T>> TakeSuccessAsync<T>(Task<T> first, Task<T> second)
+    {
+        var ended = await Task.WhenAny(first, second).ConfigureAwait(false);
+        if (ended.IsCompletedSuccessfully)
+        {
+            return ended;
+        }
+
+        var other = ended == first ? second : first;
+        await Task.WhenAny(other).ConfigureAwait(false);
+        return other;
     }
 
     // Retries come into play with the first failure: what they cost beside a token that arrives, each token would pay.
@@ -194,8 +253,6 @@ internal sealed partial class GrainCalls
             throw translated;
         }
     }
-
-    private ValueTask<bool> WhileConnectedAsync(ValueTask<bool> move) => move.IsCompleted ? move : new ValueTask<bool>(move.AsTask().WaitAsync(_losses.Next));
 
     private bool IsRetried(RetryPredicateArguments<object> arguments)
     {
@@ -231,17 +288,5 @@ internal sealed partial class GrainCalls
     {
         [LoggerMessage(EventIds.TriedAgain, LogLevel.Information, "Try {Attempt} of a call failed ({Error}: {Message}); the next one is in {Seconds:F2} s")]
         public static partial void TriedAgain(ILogger logger, int attempt, string error, string message, double seconds);
-    }
-
-    // The end of a stream whose silo is gone must not hide the error that ended it; the grain drops the enumerator by itself.
-    private static async Task CloseAsync<T>(IAsyncEnumerator<T> elements)
-    {
-        try
-        {
-            await elements.DisposeAsync().ConfigureAwait(false);
-        }
-        catch (Exception e) when (CallErrors.IsTransient(e))
-        {
-        }
     }
 }

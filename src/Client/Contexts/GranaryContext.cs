@@ -51,7 +51,7 @@ internal sealed class GranaryContext(IGrainFactory grains, GrainCalls calls, Con
     public async Task<IReadOnlyList<ScoreResult>> ScoreAsync(ScoreRequest request, CancellationToken cancellationToken)
     {
         RequestSize.Check("continuation", request.Continuations);
-        return await calls.CallAsync(async () => await _grain.ScoreAsync(request, cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false)
+        return await calls.CallAsync(async token => await _grain.ScoreAsync(request, token).ToListAsync(token).ConfigureAwait(false), cancellationToken).ConfigureAwait(false)
             is { } results && results.Count == request.Continuations.Length
             ? results
             : throw new GranaryException(ErrorCodes.Unavailable, $"Scoring over '{id}' ended before all of {request.Continuations.Length} continuations had a result.", "Try again.");

@@ -7,15 +7,13 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Client.Tests.Calls;
 
-public sealed class GrainCallsTests : IDisposable
+public sealed class GrainCallsTests
 {
     private static readonly TimeSpan RetryFor = TimeSpan.FromSeconds(30);
     private readonly FakeTimeProvider _time = new();
     private readonly GatewayLosses _losses;
 
     public GrainCallsTests() => _losses = new GatewayLosses(_time);
-
-    public void Dispose() => _losses.Dispose();
 
     private GrainCalls Calls => new(_time, RetryFor, _losses, NullLogger.Instance);
 
@@ -61,7 +59,7 @@ public sealed class GrainCallsTests : IDisposable
     }
 
     [Fact]
-    public async Task CallAsync_AnotherConnectionEnded_IsNotTouched()
+    public async Task CallAsync_AConnectionEndedBefore_IsNotMadeAgain()
     {
         var answer = new TaskCompletionSource<int>();
         var (tries, read) = (0, Task.CompletedTask);
@@ -81,6 +79,48 @@ public sealed class GrainCallsTests : IDisposable
 
         answer.SetResult(1);
         await read;
+        Assert.Equal(1, tries);
+    }
+
+    [Fact]
+    public async Task CallAsync_AnotherConnectionEnds_TheFirstAnswerIsTakenAndTheOtherCallLeft()
+    {
+        var (first, tries, left) = (new TaskCompletionSource<string>(), 0, new TaskCompletionSource());
+        var read = Calls.CallAsync(
+            token =>
+            {
+                if (++tries == 1)
+                {
+                    return first.Task;
+                }
+
+                token.Register(left.SetResult);
+                return new TaskCompletionSource<string>().Task;
+            },
+            CancellationToken.None);
+        _losses.Note();
+        await DriveAsync(Task.WhenAny(read, WaitUntilAsync(() => tries == 2)));
+        first.SetResult("healthy");
+
+        Assert.Equal("healthy", await read);
+        await left.Task;
+    }
+
+    [Fact]
+    public async Task CallAsync_NothingIsToBeRetried_NorIsACallOfALostConnection()
+    {
+        var tries = 0;
+        var read = new GrainCalls(_time, TimeSpan.Zero, _losses, NullLogger.Instance).CallAsync(
+            () =>
+            {
+                tries++;
+                return new TaskCompletionSource<int>().Task.WaitAsync(TimeSpan.FromSeconds(5), _time);
+            },
+            CancellationToken.None);
+        _losses.Note();
+        await DriveAsync(read);
+
+        await Assert.ThrowsAsync<GranaryException>(() => read);
         Assert.Equal(1, tries);
     }
 
@@ -157,6 +197,14 @@ public sealed class GrainCallsTests : IDisposable
     [Fact]
     public void Check_TextAndIds_AreRefused() =>
         Assert.Equal(ErrorCodes.InvalidArgument, Assert.Throws<GranaryException>(() => RequestSize.Check("prompt", new TokenInput { Text = "a", TokenIds = [1] })).Code);
+
+    private static async Task WaitUntilAsync(Func<bool> isSo)
+    {
+        while (!isSo())
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System);
+        }
+    }
 
     // Each pause is due once the clock moves on.
     private async Task DriveAsync(Task task)

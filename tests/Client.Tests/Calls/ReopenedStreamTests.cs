@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Granary.Client.Calls;
 using Granary.Client.Connection;
 using Granary.Contexts;
@@ -8,7 +9,7 @@ using Microsoft.Extensions.Time.Testing;
 namespace Granary.Client.Tests.Calls;
 
 /// <summary>Streams that break are opened again, where they were.</summary>
-public sealed class ReopenedStreamTests : IDisposable
+public sealed class ReopenedStreamTests
 {
     private const double LastSilosFirstToken = 1000;
     private static readonly AnswerStart Start = new(3, 1, "life", 42);
@@ -16,8 +17,6 @@ public sealed class ReopenedStreamTests : IDisposable
     private readonly GatewayLosses _losses;
 
     public ReopenedStreamTests() => _losses = new GatewayLosses(_time);
-
-    public void Dispose() => _losses.Dispose();
 
     private GrainCalls Calls => new(_time, TimeSpan.FromSeconds(30), _losses, NullLogger.Instance);
 
@@ -69,6 +68,40 @@ public sealed class ReopenedStreamTests : IDisposable
 
         Assert.Equal([0, 1, 2, 3, 4], (await read).Where(static part => part.Token is not null).Select(static part => part.Token!.Index));
         Assert.Equal("10,11", string.Join(',', opened[1]!.TokenIds));
+    }
+
+    [Fact]
+    public async Task ReadAsync_AnotherConnectionEnds_TheStreamThatWaitsKeepsItsPlace()
+    {
+        var (opened, turn, left) = (0, new TaskCompletionSource(), new TaskCompletionSource());
+        var answer = ResumedAnswer.ReadAsync(Calls, (_, token) => ++opened == 1 ? QueuedAsync() : NeverAsync(token), CancellationToken.None);
+        var read = DriveAsync(answer);
+        _losses.Note();
+        while (Volatile.Read(ref opened) < 2)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System);
+        }
+
+        turn.SetResult();
+        Assert.Equal(5, (await read).Count(static part => part.Token is not null));
+        await left.Task;
+        Assert.Equal(2, opened);
+
+        async IAsyncEnumerable<AnswerPart> QueuedAsync()
+        {
+            await turn.Task;
+            await foreach (var part in AnswerAsync(0, int.MaxValue))
+            {
+                yield return part;
+            }
+        }
+
+        async IAsyncEnumerable<AnswerPart> NeverAsync([EnumeratorCancellation] CancellationToken token)
+        {
+            token.Register(left.SetResult);
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token);
+            yield break;
+        }
     }
 
     [Fact]
