@@ -35,8 +35,8 @@ internal sealed class GranaryDataset(IGrainFactory grains, GrainCalls calls, Dat
     /// <inheritdoc/>
     public async IAsyncEnumerable<DatasetAnswer> AskAsync(DatasetAskRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var told = 0;
-        var answers = calls.ReopenAsync(token => _grain.AskAsync(request with { Skip = request.Skip + told }, token), static _ => false, cancellationToken);
+        var (told, content) = (0, request.Content ?? await calls.CallAsync(_grain.GetContentAsync, cancellationToken).ConfigureAwait(false));
+        var answers = calls.ReopenAsync(token => _grain.AskAsync(request with { Skip = request.Skip + told, Content = content }, token), static _ => false, cancellationToken);
         await foreach (var answer in answers.ConfigureAwait(false))
         {
             told++;
@@ -60,7 +60,7 @@ internal sealed class GranaryDataset(IGrainFactory grains, GrainCalls calls, Dat
             ModelFolder = modelFolder,
             Run = Guid.NewGuid(),
         };
-        await foreach (var status in calls.ReopenAsync(token => _grain.PrecomputeAsync(request, token), static _ => false, cancellationToken).ConfigureAwait(false))
+        await foreach (var status in ForwardProgress.ReadAsync(calls, token => _grain.PrecomputeAsync(request, token), PlaceOf, cancellationToken).ConfigureAwait(false))
         {
             yield return status;
         }
@@ -72,7 +72,7 @@ internal sealed class GranaryDataset(IGrainFactory grains, GrainCalls calls, Dat
         foreach (var batch in ItemBatches.Of(source.Items.Where(item => CanBeNamed(item, sum)), ItemSize.OfContext))
         {
             // Each batch is placed by itself: one that a silo took down with it is asked for again.
-            var estimates = await calls.CallAsync(() => EstimateBatchAsync(batch, model, cancellationToken), cancellationToken).ConfigureAwait(false);
+            var estimates = await calls.CallAsync(token => EstimateBatchAsync(batch, model, token), cancellationToken).ConfigureAwait(false);
             foreach (var (item, estimate) in batch.Zip(estimates))
             {
                 sum.Add(item.Id, estimate);
@@ -114,10 +114,13 @@ internal sealed class GranaryDataset(IGrainFactory grains, GrainCalls calls, Dat
         {
             foreach (var part in ShardParts.Of(source, shard))
             {
-                await GrainCalls.OnceAsync(() => PutAsync(part), cancellationToken).ConfigureAwait(false);
+                await calls.CallAsync(() => PutAsync(part), cancellationToken).ConfigureAwait(false);
             }
         }
     }
+
+    // Each opening tells where the run stands: only an item more is a sign that it goes on.
+    private static (int Stage, int Done)? PlaceOf(DatasetStatus status) => status.Ended ? null : (0, status.Done + status.Failed + status.Skipped);
 
     private async Task<bool> PutAsync(PutItemsRequest part)
     {

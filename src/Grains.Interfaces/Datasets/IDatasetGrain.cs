@@ -29,6 +29,12 @@ public interface IDatasetGrain : IGrainWithStringKey
     [Alias("GetStatus")]
     Task<DatasetStatus> GetStatusAsync();
 
+    /// <summary>Tells what the data set holds, for asks that go on later.</summary>
+    /// <returns>Its content.</returns>
+    /// <exception cref="Errors.GranaryException"><see cref="Errors.ErrorCodes.DatasetNotFound"/>: it was never precomputed.</exception>
+    [Alias("GetContent")]
+    Task<DatasetContent> GetContentAsync();
+
     /// <summary>Asks every question, in the data set's order.</summary>
     /// <param name="request">How.</param>
     /// <param name="cancellationToken">Ends the asking.</param>

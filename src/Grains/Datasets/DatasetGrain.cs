@@ -31,6 +31,8 @@ internal sealed partial class DatasetGrain(
     private SharedTransition<DatasetStatus, DatasetStatus>? _run;
     private long _started;
 
+    private DatasetContent Content => new(state.State.Digest, state.State.Model);
+
     private DatasetId Id => DatasetId.Parse(this.GetPrimaryKeyString());
 
     /// <inheritdoc/>
@@ -72,12 +74,24 @@ internal sealed partial class DatasetGrain(
     }
 
     /// <inheritdoc/>
+    public Task<DatasetContent> GetContentAsync()
+    {
+        RequireRun();
+        return Task.FromResult(Content);
+    }
+
+    /// <inheritdoc/>
     public IAsyncEnumerable<DatasetAnswer> AskAsync(DatasetAskRequest request, CancellationToken cancellationToken) =>
         _work.ServeAsync(AskStreamAsync(request, cancellationToken));
 
     private async IAsyncEnumerable<DatasetAnswer> AskStreamAsync(DatasetAskRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         RequireRun();
+        if (request.Content is { } wanted && wanted != Content)
+        {
+            throw new GranaryException(ErrorCodes.ContextConflict, $"Data set '{Id}' was precomputed with other items, or another model, since it was asked.", "Ask it again from the start.");
+        }
+
         var skip = request.Skip >= 0 ? request.Skip : throw new GranaryException(ErrorCodes.InvalidArgument, $"{request.Skip} questions are to be left out.", "Give 0 or more.");
         for (var shard = 0; shard < state.State.Shards; shard++)
         {
@@ -100,23 +114,24 @@ internal sealed partial class DatasetGrain(
     {
         Names.CheckModel(request.Model);
         CheckDigest(request.Digest);
-        if (request.Run is { } again && again == state.State.Run && state.State.Status is { } known)
+        var isThisRun = state.State.Status is not null && request.Run == state.State.Run;
+        if (isThisRun && state.State.Status is { Ended: true } ended)
         {
-            if (known.Ended)
-            {
-                yield return known;
-                yield break;
-            }
-
-            _run = _run is { IsCompleted: false } ? _run : StartRun();
+            yield return ended;
+            yield break;
         }
-        else if (_run is { IsCompleted: false })
+
+        if (_run is { IsCompleted: false })
         {
-            if (state.State.Digest != request.Digest || state.State.Model != request.Model)
+            if (new DatasetContent(request.Digest, request.Model) != Content)
             {
                 throw new GranaryException(
                     ErrorCodes.ContextConflict, $"Data set '{Id}' is being precomputed with other items or another model.", "Wait for that run, or give this data set another --name.");
             }
+        }
+        else if (isThisRun)
+        {
+            StartRun(); // the coordinator's silo has left, or died
         }
         else
         {
