@@ -177,7 +177,7 @@ internal sealed partial class ContextGrain
             var next = previous.Manifest.IsAliveAt(now) ? grow(previous.Manifest, now) : throw NotFound(); // it expired while it grew: nobody revives it
             try
             {
-                return await CommitAsync(next, previous, stopping);
+                return await CommitWhileAliveAsync(next, previous, stopping);
             }
             catch (ObjectConflictException)
             {

@@ -94,11 +94,13 @@ internal sealed partial class ContextGrain
         using var work = _work.Begin();
         try
         {
-            // Of chunks that are there already it takes too much room, for as long as it runs; a fork is on those of its parent.
+            var inherited = creation.Parent is { } parent ? await FindChunksOfParentAsync(parent, await GetChainAsync(ids, creation.ChunkTenant, stopping), stopping) : null;
+
+            // Of chunks that are there already it takes too much room, for as long as it runs; a fork that is on those of its parent takes none.
             using var room = await storage.TakeAsync(
                 Key,
                 creation.ChunkTenant,
-                async () => creation.Parent is null ? (await GetChainAsync(ids, creation.ChunkTenant, stopping)).Sum(ChunkStore.StoredBytes) : 0,
+                async () => inherited is null ? (await GetChainAsync(ids, creation.ChunkTenant, stopping)).Sum(ChunkStore.StoredBytes) : 0,
                 stopping);
             var accepted = await AcceptAsync(creation, stopping);
             transition.OutliveCallers();
@@ -106,7 +108,7 @@ internal sealed partial class ContextGrain
             sweeps.Ensure(accepted.Manifest.ChunkTenant);
             var chain = await ChainOfAsync(accepted.Manifest, stopping);
             transition.Report(new ContextProgress(ContextStage.Accepted, 0, ids.Length));
-            if (await FindChunksOfParentAsync(creation, chain, stopping) is { } inherited)
+            if (inherited is not null)
             {
                 var copy = await CommitStoredAsync(accepted, ids, inherited, stopping);
                 var forked = Existing(copy.Manifest, accepted.Manifest.Version) with { Existed = false };

@@ -72,9 +72,9 @@ internal sealed partial class ContextGrain
 
     // A fork is on its parent's chunks: they are touched, so that no sweep that has read the manifests before takes them, and none is read. Where one
     // is missing, the fork is filled as any context is.
-    private async Task<ManifestChunk[]?> FindChunksOfParentAsync(Creation creation, ChunkIdentity[] chain, CancellationToken cancellationToken)
+    private async Task<ManifestChunk[]?> FindChunksOfParentAsync(ContextManifest parent, ChunkIdentity[] chain, CancellationToken cancellationToken)
     {
-        if (creation.Parent is not { State: ManifestStates.Stored } parent || parent.Chunks.GetValueOrDefault(Model.Numerics) is not { } chunks
+        if (parent.State != ManifestStates.Stored || parent.Chunks.GetValueOrDefault(Model.Numerics) is not { } chunks
             || !chunks.Select(static chunk => chunk.Hash).SequenceEqual(chain.Select(static chunk => chunk.Hash.ToString())))
         {
             return null;

@@ -38,12 +38,27 @@ internal sealed partial class ContextGrain
             var operation = new ManifestOperation(operationId, next.Version, Start: next.TokenIds.Length);
             try
             {
-                return Describe((await CommitAsync(next with { Operations = [.. next.Operations, operation] }, current, CancellationToken.None)).Manifest);
+                return Describe((await CommitWhileAliveAsync(next with { Operations = [.. next.Operations, operation] }, current, CancellationToken.None)).Manifest);
             }
             catch (ObjectConflictException) when (attempt < MostUpdateAttempts)
             {
                 // Another process was quicker: what it made of the context is changed instead.
             }
+        }
+    }
+
+    // What has expired is gone for all who ask: a commit that the store takes too long for must not bring it back.
+    private async Task<StoredManifest> CommitWhileAliveAsync(ContextManifest next, StoredManifest previous, CancellationToken cancellationToken)
+    {
+        using var patience = new CancellationTokenSource(Lifetimes.Patience(previous.Manifest, time.GetUtcNow()), time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        try
+        {
+            return await CommitAsync(next, previous, either.Token);
+        }
+        catch (OperationCanceledException) when (patience.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw NotFound();
         }
     }
 

@@ -105,7 +105,7 @@ public sealed class TenantTests(TenantTests.BudgetedSilo silo) : IClassFixture<T
     }
 
     [Fact]
-    public async Task CreateAsync_FailsAfterPagesWereWritten_TheyCount()
+    public async Task TakeAsync_AfterRoomWasGivenBack_CountsWhatWasWrittenAllTheSame()
     {
         var storage = new TenantStorage(new ChunkStore(silo.Store), Options.Create(new TenantsOptions { ["counted"] = new() { StoredBytes = 100 } }), silo.Clock);
         var failing = await storage.TakeAsync("failing", "counted", static () => ValueTask.FromResult(80L), Stopping);
