@@ -16,7 +16,7 @@ internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int
     private const int Vocabulary = 2000;
 
     // Clients that think: what they wait for is the cluster, and not each other's work on two cores.
-    private static readonly TimeSpan Thinking = TimeSpan.FromMilliseconds(150);
+    private static readonly TimeSpan Thinking = TimeSpan.FromMilliseconds(250);
     private static int _additions;
     private static int _labels;
     private readonly Random _random = new(index);
@@ -152,7 +152,7 @@ internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int
         {
             context.Labelling(number, began);
             var request = new UpdateContextRequest { SetLabels = { [ChaosContext.Label] = number.ToString(CultureInfo.InvariantCulture) } };
-            await client.Context(Model, context.Name).UpdateAsync(request, cancellationToken);
+            ledger.CheckFresh(context, (await client.Context(Model, context.Name).UpdateAsync(request, cancellationToken)).Version, began);
             context.Labelled(number, TimeProvider.System.GetTimestamp());
         });
     }
@@ -162,8 +162,8 @@ internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int
         var began = TimeProvider.System.GetTimestamp();
         try
         {
-            var names = await client.ListContextsAsync(Model, null, cancellationToken).Select(static context => context.Context).ToHashSetAsync(cancellationToken: cancellationToken);
-            ledger.CheckListed(names, began);
+            var listed = await client.ListContextsAsync(Model, null, cancellationToken).ToDictionaryAsync(static context => context.Context, static context => context.Version, cancellationToken: cancellationToken);
+            ledger.CheckListed(listed, began);
         }
         catch (GranaryException e)
         {

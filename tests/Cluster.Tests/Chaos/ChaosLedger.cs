@@ -60,18 +60,17 @@ internal sealed class ChaosLedger
     }
 
     /// <summary>Checks that a list had what was acknowledged before, and nothing that was deleted long before.</summary>
-    public void CheckListed(IReadOnlySet<string> names, long began)
+    public void CheckListed(IReadOnlyDictionary<string, long> versions, long began)
     {
         foreach (var context in _contexts.Values)
         {
-            var isListed = names.Contains(context.Name);
-            if (!isListed && context.Made < began && !context.IsLeaving)
+            if (versions.TryGetValue(context.Name, out var version))
+            {
+                CheckFresh(context, version, began);
+            }
+            else if (context.Made < began && !context.IsLeaving)
             {
                 Violate($"'{context.Name}' was acknowledged, and not listed");
-            }
-            else if (isListed && context.Deleted is { } deleted && TimeProvider.System.GetElapsedTime(deleted, began) > MostStale)
-            {
-                Violate($"'{context.Name}': it was listed {TimeProvider.System.GetElapsedTime(deleted, began)} after its deletion");
             }
         }
     }
@@ -85,13 +84,13 @@ internal sealed class ChaosLedger
         }
     }
 
-    /// <summary>Finds the longest wait that each kind of disturbance is to blame for: the worst that happened within the call, or shortly before.</summary>
-    public IReadOnlyDictionary<Disturbance, ChaosWait> Longest(IReadOnlyList<DisturbedAt> disturbances, TimeSpan after)
-    {
-        return _calls.Select(call => WaitOf(call, disturbances, after)).GroupBy(static wait => wait.Kind).ToDictionary(static waits => waits.Key, static waits => waits.MaxBy(static wait => wait.Longest));
-    }
+    /// <summary>Forgets the calls so far: they were made to silos that had done nothing yet.</summary>
+    public void BeginMeasuring() => _calls.Clear();
 
-    // A call that is struck again, where it went on, waits anew: each blow has its bound.
+    /// <summary>Finds the longest wait that each kind of disturbance is to blame for: the worst that happened within the call, or shortly before.</summary>
+    public IReadOnlyDictionary<Disturbance, ChaosWait> Longest(IReadOnlyList<DisturbedAt> disturbances, TimeSpan after) =>
+        _calls.Select(call => WaitOf(call, disturbances, after)).GroupBy(static wait => wait.Kind).ToDictionary(static waits => waits.Key, static waits => waits.MaxBy(static wait => wait.Took / wait.Blows));
+
     private static ChaosWait WaitOf(ChaosCall call, IReadOnlyList<DisturbedAt> disturbances, TimeSpan after)
     {
         var clock = TimeProvider.System;
@@ -99,17 +98,17 @@ internal sealed class ChaosLedger
             .Where(disturbance => clock.GetElapsedTime(disturbance.Began, call.Ended) > TimeSpan.Zero && clock.GetElapsedTime(disturbance.Ended, call.Began) < after)
             .ToList();
         var kind = blamed.Select(static disturbance => disturbance.Kind).DefaultIfEmpty(Disturbance.None).Max();
-        long[] instants = [call.Began, .. blamed.Where(disturbance => disturbance.Kind == kind && disturbance.Began > call.Began).Select(static disturbance => disturbance.Began).Order(), call.Ended];
-        return new ChaosWait(call, kind, instants.Zip(instants.Skip(1), clock.GetElapsedTime).Max(), instants.Length - 2);
+        var blows = blamed.Count(disturbance => disturbance.Kind == kind && disturbance.Began > call.Began);
+        return new ChaosWait(call, kind, clock.GetElapsedTime(call.Began, call.Ended), Math.Max(1, blows));
     }
 }
 
-/// <summary>How long a call waited for an answer.</summary>
+/// <summary>How long a call took, with all that the SDK tried again.</summary>
 /// <param name="Call">The call.</param>
 /// <param name="Kind">What is to blame.</param>
-/// <param name="Longest">The longest time without a blow of that kind.</param>
-/// <param name="Blows">How many fell within the call.</param>
-internal readonly record struct ChaosWait(ChaosCall Call, Disturbance Kind, TimeSpan Longest, int Blows);
+/// <param name="Took">How long.</param>
+/// <param name="Blows">How many of that kind fell within the call, at least one: each may have struck it where it went on.</param>
+internal readonly record struct ChaosWait(ChaosCall Call, Disturbance Kind, TimeSpan Took, int Blows);
 
 /// <summary>A call, as its caller saw it.</summary>
 internal readonly record struct ChaosCall(int Client, string Verb, string Context, long Began, long Ended);

@@ -11,7 +11,7 @@ namespace Granary.Cluster.Tests.Chaos;
 public sealed class ChaosTests(AzuriteServer azurite, RedisServer redis, ITestOutputHelper output) : IClassFixture<AzuriteServer>, IClassFixture<RedisServer>
 {
     private const int Clients = 8;
-    private const int FirstContexts = 60;
+    private const int FirstContexts = 64;
     private static readonly double Minutes = double.Parse(Environment.GetEnvironmentVariable("GRANARY_CHAOS_MINUTES") ?? "0", CultureInfo.InvariantCulture);
     private static readonly bool IsLong = Minutes > 0;
     private static readonly TimeSpan Lasts = IsLong ? TimeSpan.FromMinutes(Minutes) : TimeSpan.FromSeconds(40);
@@ -41,6 +41,7 @@ public sealed class ChaosTests(AzuriteServer azurite, RedisServer redis, ITestOu
                 }
             }));
 
+            ledger.BeginMeasuring();
             using var stopping = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             var running = clients.Select(client => client.RunAsync(stopping.Token, cancellationToken)).ToList();
             await DisturbAsync(silos, random, cancellationToken);
@@ -61,7 +62,7 @@ public sealed class ChaosTests(AzuriteServer azurite, RedisServer redis, ITestOu
         foreach (var (kind, wait) in longest.OrderBy(static entry => entry.Key))
         {
             output.WriteLine(
-                $"{kind}: {silos.Disturbances.Count(disturbance => disturbance.Kind == kind)} times, longest wait {wait.Longest.TotalSeconds:F2} s ({wait.Call.Verb} from {SecondsAt(wait.Call.Began)} to {SecondsAt(wait.Call.Ended)}, {wait.Blows} within)");
+                $"{kind}: {silos.Disturbances.Count(disturbance => disturbance.Kind == kind)} times, longest call {wait.Took.TotalSeconds:F2} s under {wait.Blows} ({wait.Call.Verb} from {SecondsAt(wait.Call.Began)} to {SecondsAt(wait.Call.Ended)})");
             foreach (var line in journals[wait.Call.Client].Find(wait.Call.Began, wait.Call.Ended))
             {
                 output.WriteLine($"  {line}");
@@ -72,6 +73,7 @@ public sealed class ChaosTests(AzuriteServer azurite, RedisServer redis, ITestOu
 
         await CheckAsync(ledger, store, cancellationToken);
         Assert.All([Disturbance.Terminated, Disturbance.Killed, Disturbance.Paused], kind => Assert.Contains(kind, longest.Keys)); // each is measured on something
+        AssertWithin(longest, Disturbance.None, TimeSpan.FromSeconds(2)); // a silo that is new compiles what it does for the first time, on two cores
         AssertWithin(longest, Disturbance.Terminated, TimeSpan.FromSeconds(1));
         AssertWithin(longest, Disturbance.Killed, TimeSpan.FromSeconds(5));
         AssertWithin(longest, Disturbance.Paused, TimeSpan.FromSeconds(15));
@@ -81,7 +83,7 @@ public sealed class ChaosTests(AzuriteServer azurite, RedisServer redis, ITestOu
     {
         if (longest.TryGetValue(kind, out var wait))
         {
-            Assert.True(wait.Longest <= most, $"{kind}: a call ({wait.Call.Verb} of '{wait.Call.Context}') waited {wait.Longest}, at most {most} is allowed.");
+            Assert.True(wait.Took <= most * wait.Blows, $"{kind}: a call ({wait.Call.Verb} of '{wait.Call.Context}') took {wait.Took} under {wait.Blows}, at most {most} is allowed for each.");
         }
     }
 
