@@ -192,7 +192,7 @@ internal sealed partial class GrainCalls
 
         var again = new StreamOpening<T>(open, cancellationToken);
         var second = MoveAgainAsync();
-        var taken = await TakeSuccessAsync(first, second).ConfigureAwait(false);
+        var taken = await TakeAsync(first, second).ConfigureAwait(false);
         if (taken == second && taken.IsCompletedSuccessfully)
         {
             stream.Leave();
@@ -217,7 +217,7 @@ internal sealed partial class GrainCalls
 
         using var leavingSecond = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var second = CallAgainAsync();
-        var taken = await TakeSuccessAsync(first, second).ConfigureAwait(false);
+        var taken = await TakeAsync(first, second).ConfigureAwait(false);
         await (taken == first ? leavingSecond : leavingFirst).CancelAsync().ConfigureAwait(false);
         return await taken.ConfigureAwait(false);
 
@@ -226,18 +226,16 @@ internal sealed partial class GrainCalls
 
     private async ValueTask<bool> IsSilentAsync(Task answer, Task lost) => _retryFor > TimeSpan.Zero && await Task.WhenAny(answer, lost).ConfigureAwait(false) == lost && !answer.IsCompleted;
 
-    // The one that succeeds first; where one has failed, the other, whatever becomes of it.
-    private static async Task<Task<T>> TakeSuccessAsync<T>(Task<T> first, Task<T> second)
+    // Whichever ends first: where the second fails, too, the first is lost. Where the first has failed, the second, whatever becomes of it.
+    private static async Task<Task<T>> TakeAsync<T>(Task<T> first, Task<T> second)
     {
-        var ended = await Task.WhenAny(first, second).ConfigureAwait(false);
-        if (ended.IsCompletedSuccessfully)
+        if (await Task.WhenAny(first, second).ConfigureAwait(false) == first && first.IsCompletedSuccessfully)
         {
-            return ended;
+            return first;
         }
 
-        var other = ended == first ? second : first;
-        await Task.WhenAny(other).ConfigureAwait(false);
-        return other;
+        await Task.WhenAny(second).ConfigureAwait(false);
+        return second;
     }
 
     // Retries come into play with the first failure: what they cost beside a token that arrives, each token would pay.

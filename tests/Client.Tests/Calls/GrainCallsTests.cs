@@ -59,6 +59,25 @@ public sealed class GrainCallsTests
     }
 
     [Fact]
+    public async Task CallAsync_ItsConnectionEndsAndTheOthersKnowNothingYet_IsTriedAgainSoon()
+    {
+        var (tries, began) = (0, _time.GetTimestamp());
+        var read = Calls.CallAsync(
+            () => ++tries switch
+            {
+                1 => new TaskCompletionSource<int>().Task,
+                < 5 => throw new SiloUnavailableException("gone"),
+                _ => Task.FromResult(tries),
+            },
+            CancellationToken.None);
+        _losses.Note();
+        await DriveAsync(read);
+
+        Assert.Equal(5, await read);
+        Assert.InRange(_time.GetElapsedTime(began).TotalSeconds, 0.25, 3); // what is lost is not waited for
+    }
+
+    [Fact]
     public async Task CallAsync_AConnectionEndedBefore_IsNotMadeAgain()
     {
         var answer = new TaskCompletionSource<int>();
