@@ -1,6 +1,7 @@
 using Granary.Contexts;
 using Granary.Errors;
 using Granary.Grains.Tests.Hosting;
+using Granary.Storage.Manifests;
 
 namespace Granary.Grains.Tests.Contexts;
 
@@ -8,6 +9,8 @@ namespace Granary.Grains.Tests.Contexts;
 [Collection("Engine")]
 public sealed class OperationTests(OneSilo silo) : IClassFixture<OneSilo>
 {
+    private const int EndOfText = 0; // the sample model's
+
     private static readonly AskRequest Question = new()
     {
         Prompt = TokenInput.OfTokens(5, 6, 7),
@@ -143,6 +146,45 @@ public sealed class OperationTests(OneSilo silo) : IClassFixture<OneSilo>
         Assert.Equal(first.LogProbabilities!.Select(BitConverter.DoubleToInt64Bits), again.LogProbabilities!.Select(BitConverter.DoubleToInt64Bits));
         Assert.Equal((3L, 270 + 3 + 6 + 1), await StandAsync(context));
         await AssertFailsAsync(ErrorCodes.InvalidArgument, () => OneSilo.EndAsync(context.AskAsync(Question with { Prompt = TokenInput.OfTokens(5, 6, 8) })));
+    }
+
+    // Two silos that each think they own the context: without a seed each would draw another answer.
+    [Theory, InlineData(false, ErrorCodes.InvalidArgument), InlineData(true, ErrorCodes.ContextConflict), Trait("Invariant", "4")]
+    public async Task AskAsync_AnotherProcessHasKeptAnotherAnswerOfTheSameRequest_IsNotAcknowledged(bool isShorter, string code)
+    {
+        var name = $"drawn-twice-{isShorter}";
+        var overtaken = new OvertakenStore(silo.Store);
+        await using var other = new SecondSilo(overtaken);
+        await other.InitializeAsync();
+        await CreateAsync(other.Context(name), [1, 2, 3], "made");
+
+        // The seed tells what the slower one is going to draw. The quicker one's differs in its last id alone, or ends there.
+        var asked = Question with { Options = Question.Options with { Seed = 7, IgnoreEos = false } };
+        var drawn = (await OneSilo.EndAsync(other.Context(name).AskAsync(asked with { Keep = false, OperationId = null }))).TokenIds;
+        Assert.Equal(6, drawn.Length);
+        int[] kept = isShorter ? [.. drawn[..3], EndOfText] : [.. drawn[..^1], drawn[^1] == 9 ? 8 : 9];
+        var manifests = new ManifestStore(silo.Store);
+        overtaken.Overtake($"contexts/default/{OneSilo.Model}/{name}.json", async () =>
+        {
+            var stored = (await manifests.FindAsync("default", OneSilo.Model, name, TestContext.Current.CancellationToken))!;
+            var next = stored.Manifest with
+            {
+                Version = 2,
+                TokenIds = [1, 2, 3, 5, 6, 7, .. kept],
+                Chunks = new Dictionary<string, ManifestChunk[]>(), // of other numerics
+                Operations = [.. stored.Manifest.Operations, new ManifestOperation("turn", 2, Start: 3, Count: 3 + kept.Length)],
+            };
+            await manifests.CommitAsync(next, stored, TestContext.Current.CancellationToken);
+        });
+
+        await AssertFailsAsync(code, () => OneSilo.EndAsync(other.Context(name).AskAsync(asked)));
+
+        int[] ids = [1, 2, 3, 5, 6, 7, .. kept];
+        Assert.Equal(ids, (await manifests.FindAsync("default", OneSilo.Model, name, TestContext.Current.CancellationToken))!.Manifest.TokenIds);
+        var again = await OneSilo.EndAsync(other.Context(name).AskAsync(asked));
+        Assert.Equal(kept, again.TokenIds);
+        Assert.Equal(2, again.KeptVersion);
+        Assert.Equal((2L, 6 + kept.Length), await StandAsync(other.Context(name)));
     }
 
     private static bool AnswerParts((int[] Ids, string? Text, string Reason) one, (int[] Ids, string? Text, string Reason) other) =>
