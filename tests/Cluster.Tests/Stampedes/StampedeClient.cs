@@ -10,6 +10,7 @@ namespace Granary.Cluster.Tests.Stampedes;
 public sealed class StampedeClient
 {
     private const string Prefix = "GRANARY_STAMPEDE_";
+    private const string CallsAreIn = "all calls are in";
     private const int CancelledOneIn = 5;
 
     /// <summary>Starts it.</summary>
@@ -25,6 +26,10 @@ public sealed class StampedeClient
             [Prefix + "CLUSTER"] = cluster,
             [Prefix + "IDS"] = string.Create(CultureInfo.InvariantCulture, $"{seed},{tokens},{calls}"),
         });
+
+    /// <summary>Waits until the cluster has answered each of a client's creates for the first time: those that ask go on to ask now, those that leave leave.</summary>
+    internal static Task WaitUntilCallsAreInAsync(ChildProcess client, CancellationToken cancellationToken) =>
+        client.WaitForLineAsync(static line => line.Contains(CallsAreIn, StringComparison.Ordinal), cancellationToken: cancellationToken);
 
     /// <summary>Makes the context's ids.</summary>
     internal static int[] Ids(int seed, int tokens)
@@ -42,6 +47,7 @@ public sealed class StampedeClient
         var cancellationToken = TestContext.Current.CancellationToken;
         await using var connection = await SiloProcess.ConnectAsync(cluster, cancellationToken, TimeSpan.FromSeconds(2));
         var context = connection.Client.Context("ledger-4m", $"stampede-{numbers[0]}");
+        var missing = numbers[2];
         var answers = await Task.WhenAll(Enumerable.Range(0, numbers[2]).Select(CallAsync));
         Assert.Single(answers.Where(static answer => answer is not null).Select(static answer => string.Join(',', answer!.TokenIds)).Distinct());
 
@@ -49,10 +55,17 @@ public sealed class StampedeClient
         {
             using var leaving = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             var leaves = number % CancelledOneIn == 1;
+            var isIn = false;
             try
             {
                 await foreach (var progress in context.CreateAsync(new CreateContextRequest { Input = TokenInput.OfTokens(ids) }, leaving.Token))
                 {
+                    if (!isIn && Interlocked.Decrement(ref missing) == 0)
+                    {
+                        TestContext.Current.TestOutputHelper!.WriteLine(CallsAreIn);
+                    }
+
+                    isIn = true;
                     if (leaves && progress.Stage >= ContextStage.Accepted)
                     {
                         await leaving.CancelAsync();

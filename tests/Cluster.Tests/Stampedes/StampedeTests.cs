@@ -1,7 +1,9 @@
 using Granary.Client;
 using Granary.Cluster.Tests.Processes;
 using Granary.Contexts;
+using Granary.Silos;
 using Granary.Testing.Processes;
+using Granary.Testing.Proxies;
 using Granary.Testing.Servers;
 
 namespace Granary.Cluster.Tests.Stampedes;
@@ -12,28 +14,42 @@ public sealed class StampedeTests(AzuriteServer azurite, RedisServer redis) : IC
     private const int Tokens = 1900;
     private const int CallsEach = 34;
     private static readonly TimeSpan MostTime = TimeSpan.FromSeconds(50);
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(5);
 
     [Fact, Trait("Category", "Crash"), Trait("Invariant", "8")]
     public async Task ThreeProcesses_CreateAndAskOneContext_FirstIsKilled_PrefilledOnce()
     {
         var cancellationToken = TestContext.Current.CancellationToken;
-        var (store, cluster) = (azurite.ConnectionString + $"Prefix=once{Guid.NewGuid():N}", $"redis://{redis.Address}/once");
+        await using var proxy = new FaultyProxy(azurite.Port);
+        var (store, cluster) = (StoreBy(proxy), $"redis://{redis.Address}/once");
         var silos = await StartAsync(store, cluster, cancellationToken);
         await using var first = silos[0];
         await using var second = silos[1];
         await using var third = silos[2];
-        await using var connection = await SiloProcess.ConnectAsync(cluster, cancellationToken, TimeSpan.FromSeconds(2));
+        var (held, release) = HoldAChunk(proxy);
+        try
+        {
+            await using var one = StampedeClient.Start(cluster, 1, Tokens, CallsEach);
+            await using var other = StampedeClient.Start(cluster, 1, Tokens, CallsEach);
+            await using var another = StampedeClient.Start(cluster, 1, Tokens, CallsEach);
+            await using var connection = await SiloProcess.ConnectAsync(cluster, cancellationToken, SiloProcess.CrashResponseTimeout);
+            ChildProcess[] clients = [one, other, another];
+            var areIn = Array.ConvertAll(clients, client => StampedeClient.WaitUntilCallsAreInAsync(client, cancellationToken));
+            var quickest = clients[Array.IndexOf(areIn, await Task.WhenAny(areIn))];
+            await Task.WhenAll(areIn);
+            await held.WaitAsync(MostTime, cancellationToken);
+            Assert.Equal((Tokens, "accepted"), await StandAsync(connection.Client, "stampede-1", cancellationToken)); // all of them came before it was stored
 
-        await using var killed = StampedeClient.Start(cluster, 1, Tokens, CallsEach);
-        await WaitUntilKnownAsync(connection.Client, "stampede-1", killed, cancellationToken);
-        killed.Kill();
-        await using var one = StampedeClient.Start(cluster, 1, Tokens, CallsEach);
-        await using var other = StampedeClient.Start(cluster, 1, Tokens, CallsEach);
-        await SucceedAsync(one, cancellationToken);
-        await SucceedAsync(other, cancellationToken);
-
-        Assert.Equal(Tokens, await PrefilledAsync(connection.Client, cancellationToken));
-        Assert.Equal((Tokens, "stored"), await StandAsync(connection.Client, "stampede-1", cancellationToken));
+            quickest.Kill();
+            release.SetResult();
+            await Task.WhenAll(clients.Where(client => client != quickest).Select(client => SucceedAsync(client, cancellationToken)));
+            Assert.Equal(Tokens, await PrefilledAsync(connection.Client, cancellationToken));
+            Assert.Equal((Tokens, "stored"), await StandAsync(connection.Client, "stampede-1", cancellationToken));
+        }
+        finally
+        {
+            release.TrySetResult();
+        }
     }
 
     [Fact, Trait("Category", "Crash"), Trait("Invariant", "8")]
@@ -81,8 +97,25 @@ public sealed class StampedeTests(AzuriteServer azurite, RedisServer redis) : IC
         Enumerable.Range(0, 3).Select(number => SiloProcess.StartAsync(
             store, cluster, cancellationToken, settings: new Dictionary<string, string?>(SiloProcess.CrashSettings) { ["Granary__Silo__Name"] = $"silo-{number}" })));
 
+    private static string StoreBy(FaultyProxy proxy) => $"{AzuriteServer.ConnectionStringBy(proxy.Port)}Container=t{Guid.NewGuid():N}";
+
+    private static bool IsChunkWrite(ProxiedRequest request) => request.Method == "PUT" && request.Target.Contains("/chunks/", StringComparison.Ordinal);
+
+    // The next chunk is stored when it is released.
+    private static (Task Held, TaskCompletionSource Release) HoldAChunk(FaultyProxy proxy)
+    {
+        var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        proxy.Inject(IsChunkWrite, ProxyFault.Overtaken(() =>
+        {
+            held.SetResult();
+            return release.Task;
+        }));
+        return (held.Task, release);
+    }
+
     private static async Task<long> PrefilledAsync(IGranaryClient client, CancellationToken cancellationToken) =>
-        (await client.Cluster.ListSilosAsync(cancellationToken)).Where(static silo => silo.State == Granary.Silos.SiloStates.Serving).Sum(static silo => silo.PrefilledTokens);
+        (await client.Cluster.ListSilosAsync(cancellationToken)).Where(static silo => silo.State == SiloStates.Serving).Sum(static silo => silo.PrefilledTokens);
 
     private static async Task<(int Tokens, string State)> StandAsync(IGranaryClient client, string name, CancellationToken cancellationToken)
     {
@@ -102,7 +135,7 @@ public sealed class StampedeTests(AzuriteServer azurite, RedisServer redis) : IC
             catch (Errors.GranaryException e) when (e.Code == Errors.ErrorCodes.ContextNotFound)
             {
                 Assert.True(TimeProvider.System.GetElapsedTime(began) < MostTime && !asker.HasExited, $"Nobody has created '{name}'.{asker.Tail()}");
-                await Task.Delay(TimeSpan.FromMilliseconds(5), TimeProvider.System, cancellationToken);
+                await Task.Delay(Poll, TimeProvider.System, cancellationToken);
             }
         }
     }
