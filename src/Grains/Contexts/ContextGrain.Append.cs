@@ -184,10 +184,11 @@ internal sealed partial class ContextGrain
                 // Another process was quicker, or the context was deleted; or a process has only named more chunks, or changed labels, expiry or pin, of the
                 // version that grows or, where the answer to this commit was lost, of the one that it made: then its operation is there.
                 previous = await RequireAsync(stopping);
-                if (previous.Manifest.Incarnation == next.Incarnation && previous.Manifest.Operations.Contains(operation))
+                if (previous.Manifest.Incarnation == next.Incarnation && previous.Manifest.FindOperation(operation.OperationId) is { } done
+                    && (done.Version, done.Start) == (operation.Version, operation.Start))
                 {
                     // Or it is the same request's, by another process that got it too: a kept answer that was drawn twice is not the same.
-                    RequireAdded(previous.Manifest, operation, operation.Start, added, isAll: true);
+                    RequireAdded(previous.Manifest, done, operation.Start, added, isAll: true);
                     return previous with { Manifest = previous.Manifest.Version == next.Version ? previous.Manifest : next };
                 }
 

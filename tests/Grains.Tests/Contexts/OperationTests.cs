@@ -149,8 +149,8 @@ public sealed class OperationTests(OneSilo silo) : IClassFixture<OneSilo>
     }
 
     // Two silos that each think they own the context: without a seed each would draw another answer.
-    [Theory, InlineData(false, ErrorCodes.InvalidArgument), InlineData(true, ErrorCodes.ContextConflict), Trait("Invariant", "4")]
-    public async Task AskAsync_AnotherProcessHasKeptAnotherAnswerOfTheSameRequest_IsNotAcknowledged(bool isShorter, string code)
+    [Theory, InlineData(false), InlineData(true), Trait("Invariant", "4")]
+    public async Task AskAsync_AnotherProcessHasKeptAnotherAnswerOfTheSameRequest_IsNotAcknowledged(bool isShorter)
     {
         var name = $"drawn-twice-{isShorter}";
         var overtaken = new OvertakenStore(silo.Store);
@@ -177,7 +177,7 @@ public sealed class OperationTests(OneSilo silo) : IClassFixture<OneSilo>
             await manifests.CommitAsync(next, stored, TestContext.Current.CancellationToken);
         });
 
-        await AssertFailsAsync(code, () => OneSilo.EndAsync(other.Context(name).AskAsync(asked)));
+        await AssertFailsAsync(ErrorCodes.InvalidArgument, () => OneSilo.EndAsync(other.Context(name).AskAsync(asked)));
 
         int[] ids = [1, 2, 3, 5, 6, 7, .. kept];
         Assert.Equal(ids, (await manifests.FindAsync("default", OneSilo.Model, name, TestContext.Current.CancellationToken))!.Manifest.TokenIds);
