@@ -19,7 +19,7 @@ var tokens = Number("--tokens", 256, 2, "Tokens of an answer at full speed.");
 var contexts = Number("--contexts", 100_000, 2, "Contexts that the store knows.");
 var resident = Number("--resident", 1000, 1, "How many of them are resident.");
 var activations = Number("--activations", 20_000, 1, "How many more are activated, and idle.");
-var asks = Number("--asks", 16, 2, "Asks at once on one silo and on two, an even number.");
+var asks = Number("--asks", 64, 2, "Asks at once on one silo and on two, an even number.");
 var pace = Number("--pace", 10, 1, "Milliseconds from one paced token to the next.");
 var folder = new Option<string?>("--folder") { Description = "Where the store of the known contexts is made, and deleted afterwards. Default: memory." };
 var json = new Option<bool>("--json") { Description = "Print one JSON document in place of the table." };
