@@ -55,6 +55,10 @@ public sealed record SiloDescription
     /// <summary>Gets the requests (an ask, a score, a page) that its engine has accepted and not finished.</summary>
     [Id(12)]
     public int Queued { get; init; }
+
+    /// <summary>Gets the KV bytes that are allocated in its process, counted where they are allocated: never more than <see cref="ResidentBytes"/>, which were admitted.</summary>
+    [Id(13)]
+    public long AllocatedBytes { get; init; }
 }
 
 /// <summary>A model that a silo serves.</summary>

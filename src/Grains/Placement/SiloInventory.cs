@@ -117,6 +117,7 @@ internal readonly record struct SiloRoom(long FreeBytes, int Placed) : IComparab
 /// <param name="Leases">The contexts' leases that are open.</param>
 /// <param name="Waiting">The requests that wait for KV bytes.</param>
 /// <param name="Queued">The requests that the engine has accepted and not finished.</param>
+/// <param name="AllocatedBytes">The KV bytes that are allocated in its process.</param>
 [GenerateSerializer, Immutable, Alias("granary.silo-stock")]
 internal sealed record SiloStock(
     [property: Id(0)] string Name,
@@ -134,7 +135,8 @@ internal sealed record SiloStock(
     [property: Id(12)] long PrefilledTokens = 0,
     [property: Id(13)] int Leases = 0,
     [property: Id(14)] int Waiting = 0,
-    [property: Id(15)] int Queued = 0);
+    [property: Id(15)] int Queued = 0,
+    [property: Id(16)] long AllocatedBytes = 0);
 
 /// <summary>A served model's numerics id.</summary>
 /// <param name="Model">The model.</param>

@@ -4,6 +4,7 @@ using Granary.Grains.Hosting;
 using Granary.Grains.Models;
 using Granary.Grains.Residency;
 using Granary.Inference.Engine;
+using Granary.Inference.Pages;
 using Microsoft.Extensions.Logging;
 using Orleans.Concurrency;
 using Orleans.Runtime.Services;
@@ -142,7 +143,8 @@ internal sealed partial class SiloInventoryService(
             PrefilledTokens: filler.PrefilledTokens,
             Leases: registry.Leases,
             Waiting: registry.Budgets.Waiters,
-            Queued: engine.QueueDepth);
+            Queued: engine.QueueDepth,
+            AllocatedBytes: KvPage.AllocatedBytes);
         inventory.Note(local.SiloAddress, stock);
         return stock;
     }

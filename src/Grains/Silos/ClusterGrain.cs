@@ -74,5 +74,6 @@ internal sealed class ClusterGrain(SiloInventory inventory, IClusterMembershipSe
         Leases = stock.Leases,
         Waiting = stock.Waiting,
         Queued = stock.Queued,
+        AllocatedBytes = stock.AllocatedBytes,
     };
 }

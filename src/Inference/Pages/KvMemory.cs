@@ -39,7 +39,7 @@ internal sealed unsafe class KvMemory : MemoryManager<byte>
         }
     }
 
-    /// <summary>Gets the bytes of all whose last reference did not go, in this process: for tests, which no allocator's arena can deceive.</summary>
+    /// <summary>Gets the bytes of all whose last reference did not go, in this process: counted where they are allocated, not where they were admitted.</summary>
     public static long LiveBytes => Interlocked.Read(ref _liveBytes);
 
     public KvLayout Layout { get; }

@@ -42,6 +42,9 @@ public sealed class KvPage
     /// <summary>Gets the hash under which a table shares the page; <see langword="null"/> where none does.</summary>
     public string? Key { get; private set; }
 
+    /// <summary>Gets the KV bytes that are allocated in this process: pages, tails and what is being computed, whoever pays for them.</summary>
+    public static long AllocatedBytes => KvMemory.LiveBytes;
+
     internal KvMemory Data { get; }
 
     /// <summary>Allocates a page with one reference, the caller's. Its content is undefined.</summary>
