@@ -8,6 +8,9 @@ internal sealed class ChaosLedger
 {
     // A zombie serves for a second, a check takes its time, and so does this process (the bound).
     private static readonly TimeSpan MostStale = TimeSpan.FromSeconds(3);
+
+    // So long a silo's death may not be known to the others: a call that begins meanwhile is struck by it.
+    private static readonly TimeSpan Unknown = TimeSpan.FromSeconds(2);
     private readonly ConcurrentDictionary<string, ChaosContext> _contexts = [];
     private readonly ConcurrentQueue<string> _violations = [];
     private readonly ConcurrentQueue<ChaosAnswer> _answers = [];
@@ -98,7 +101,7 @@ internal sealed class ChaosLedger
             .Where(disturbance => clock.GetElapsedTime(disturbance.Began, call.Ended) > TimeSpan.Zero && clock.GetElapsedTime(disturbance.Ended, call.Began) < after)
             .ToList();
         var kind = blamed.Select(static disturbance => disturbance.Kind).DefaultIfEmpty(Disturbance.None).Max();
-        var blows = blamed.Count(disturbance => disturbance.Kind == kind && disturbance.Began > call.Began);
+        var blows = blamed.Count(disturbance => disturbance.Kind == kind && clock.GetElapsedTime(disturbance.Began, call.Began) < Unknown);
         return new ChaosWait(call, kind, clock.GetElapsedTime(call.Began, call.Ended), Math.Max(1, blows));
     }
 }
@@ -107,7 +110,7 @@ internal sealed class ChaosLedger
 /// <param name="Call">The call.</param>
 /// <param name="Kind">What is to blame.</param>
 /// <param name="Took">How long.</param>
-/// <param name="Blows">How many of that kind fell within the call, at least one: each may have struck it where it went on.</param>
+/// <param name="Blows">How many of that kind fell within the call, or just before, at least one: each may have struck it where it went on.</param>
 internal readonly record struct ChaosWait(ChaosCall Call, Disturbance Kind, TimeSpan Took, int Blows);
 
 /// <summary>A call, as its caller saw it.</summary>

@@ -36,7 +36,7 @@ public sealed class AzuriteProcess : IAsyncDisposable
         [
             script, "--blobHost", "127.0.0.1", "--blobPort", port.ToString(CultureInfo.InvariantCulture), "--skipApiVersionCheck", "--silent", "--disableTelemetry",
             .. certificate is null ? (string[])[] : ["--oauth", "basic", "--cert", certificate.CertificatePath, "--key", certificate.KeyPath],
-            .. folder is null ? (string[])["--inMemoryPersistence", "--extentMemoryLimit", "2048"] : ["--location", folder],
+            .. folder is null ? (string[])["--inMemoryPersistence", "--extentMemoryLimit", "8192"] : ["--location", folder],
         ];
         var azurite = new AzuriteProcess(ChildProcess.Start("node", arguments), port);
         try
