@@ -155,21 +155,46 @@ internal sealed partial class DatasetShardGrain(
 
     private async Task ComputeAsync(DatasetShardState run, string model, DatasetItem item, CancellationToken stopping)
     {
+        var (created, failure) = await TryAsync(item, CreateAsync, stopping);
+        if (created is not null)
+        {
+            Note(run, created);
+            return;
+        }
+
+        run.Failed++;
+        if (run.Failures.Count < MostFailuresKept)
+        {
+            run.Failures.Add(failure!);
+        }
+
+        Instruments.DatasetItems.Add(1, Instruments.Tag("state", "failed"));
+        Log.ItemFailed(logger, Dataset, failure!.Code, failure.Message);
+
+        async Task<ContextCreated?> CreateAsync()
+        {
+            var request = new CreateContextRequest { Input = TokenInput.OfText(item.Context), Batch = true };
+            ContextCreated? created = null;
+            await foreach (var progress in ContextOf(model, item).CreateAsync(request, stopping).WithCancellation(stopping))
+            {
+                created = progress.Result;
+            }
+
+            return created ?? throw new GranaryException(ErrorCodes.Internal, "The creation ended without a result.", "Run it again.");
+        }
+    }
+
+    // What fails because a silo has left, or is busy, is tried again for a while; anything else fails at once.
+    private async Task<(T? Result, DatasetFailure? Failure)> TryAsync<T>(DatasetItem item, Func<Task<T?>> workAsync, CancellationToken stopping)
+        where T : class
+    {
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                var context = ContextOf(model, item);
-                var request = new CreateContextRequest { Input = TokenInput.OfText(item.Context), Batch = true };
-                ContextCreated? created = null;
-                await foreach (var progress in context.CreateAsync(request, stopping).WithCancellation(stopping))
-                {
-                    created = progress.Result;
-                }
-
+                var result = await workAsync();
                 _attempts = MostAttempts;
-                Note(run, created ?? throw new GranaryException(ErrorCodes.Internal, "The creation ended without a result.", "Run it again."));
-                return;
+                return (result, null);
             }
             catch (Exception e) when (IsTransient(e) && attempt < _attempts && !stopping.IsCancellationRequested)
             {
@@ -177,16 +202,9 @@ internal sealed partial class DatasetShardGrain(
             }
             catch (Exception e) when (e is GranaryException || (IsTransient(e) && !stopping.IsCancellationRequested))
             {
-                var failure = FailureOf(item, e);
-                run.Failed++;
-                if (run.Failures.Count < MostFailuresKept)
-                {
-                    run.Failures.Add(failure);
-                }
-
-                Instruments.DatasetItems.Add(1, Instruments.Tag("state", "failed"));
-                Log.ItemFailed(logger, Dataset, failure.Code, e.Message);
-                return;
+                // One item has waited in vain: the next ones need not wait as long again.
+                _attempts = IsTransient(e) ? AttemptsWhileDown : _attempts;
+                return (null, new DatasetFailure(item.Id, e is GranaryException known ? known.Code : ErrorCodes.Unavailable, e.Message));
             }
         }
     }
@@ -239,40 +257,24 @@ internal sealed partial class DatasetShardGrain(
 
     private async Task<DatasetAnswer> AskOneAsync(string model, DatasetItem item, DatasetQuestion question, DatasetAskRequest request, CancellationToken cancellationToken)
     {
-        for (var attempt = 1; ; attempt++)
+        var (answer, failure) = await TryAsync(item, AskAsync, cancellationToken);
+        return new DatasetAnswer(item.Id, question, answer, failure);
+
+        async Task<Answer?> AskAsync()
         {
-            try
+            var prompt = TokenInput.OfText(question.Question);
+            var parts = request.NoCache
+                ? GrainFactory.Find<IContextGrain>($"{Dataset.Tenant}/{model}/~{Guid.NewGuid():N}").GenerateAsync(
+                    new GenerateRequest { Context = TokenInput.OfText(item.Context), Prompt = prompt, Options = request.Options, NoCache = true, Batch = true }, cancellationToken)
+                : ContextOf(model, item).AskAsync(new AskRequest { Prompt = prompt, Options = request.Options, Batch = true }, cancellationToken);
+            Answer? answer = null;
+            await foreach (var part in parts.WithCancellation(cancellationToken))
             {
-                var prompt = TokenInput.OfText(question.Question);
-                var parts = request.NoCache
-                    ? GrainFactory.Find<IContextGrain>($"{Dataset.Tenant}/{model}/~{Guid.NewGuid():N}").GenerateAsync(
-                        new GenerateRequest { Context = TokenInput.OfText(item.Context), Prompt = prompt, Options = request.Options, NoCache = true, Batch = true }, cancellationToken)
-                    : ContextOf(model, item).AskAsync(new AskRequest { Prompt = prompt, Options = request.Options, Batch = true }, cancellationToken);
-                Answer? answer = null;
-                await foreach (var part in parts.WithCancellation(cancellationToken))
-                {
-                    answer = part.Answer;
-                }
+                answer = part.Answer;
+            }
 
-                _attempts = MostAttempts;
-                return new DatasetAnswer(item.Id, question, answer, null);
-            }
-            catch (Exception e) when (IsTransient(e) && attempt < _attempts && !cancellationToken.IsCancellationRequested)
-            {
-                await Task.Delay(PauseAfter(attempt), time, cancellationToken);
-            }
-            catch (Exception e) when (e is GranaryException || (IsTransient(e) && !cancellationToken.IsCancellationRequested))
-            {
-                return new DatasetAnswer(item.Id, question, null, FailureOf(item, e));
-            }
+            return answer;
         }
-    }
-
-    // One item has waited in vain: the next ones need not wait as long again.
-    private DatasetFailure FailureOf(DatasetItem item, Exception error)
-    {
-        _attempts = IsTransient(error) ? AttemptsWhileDown : _attempts;
-        return new DatasetFailure(item.Id, error is GranaryException known ? known.Code : ErrorCodes.Unavailable, error.Message);
     }
 
     private IContextGrain ContextOf(string model, DatasetItem item) =>
