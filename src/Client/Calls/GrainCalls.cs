@@ -52,24 +52,6 @@ internal sealed partial class GrainCalls
     /// <summary>Gets the clock.</summary>
     public TimeProvider Time => _time;
 
-    /// <summary>Calls once: the call changes something each time.</summary>
-    /// <typeparam name="T">The result.</typeparam>
-    /// <param name="call">The grain call.</param>
-    /// <param name="cancellationToken">Stops waiting.</param>
-    /// <returns>The result.</returns>
-    public static async Task<T> OnceAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        try
-        {
-            return await call().WaitAsync(cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (CallErrors.TryTranslate(e, out var translated, cancellationToken))
-        {
-            throw translated;
-        }
-    }
-
     /// <inheritdoc cref="CallAsync{T}(Func{CancellationToken, Task{T}}, CancellationToken)"/>
     public Task<T> CallAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken) => CallAsync(_ => call(), cancellationToken);
 

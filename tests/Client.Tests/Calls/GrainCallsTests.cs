@@ -15,6 +15,8 @@ public sealed class GrainCallsTests
 
     public GrainCallsTests() => _losses = new GatewayLosses(_time);
 
+    private GrainCalls Once => new(_time, TimeSpan.Zero, _losses, NullLogger.Instance);
+
     private GrainCalls Calls => new(_time, RetryFor, _losses, NullLogger.Instance);
 
     [Fact]
@@ -129,7 +131,7 @@ public sealed class GrainCallsTests
     public async Task CallAsync_NothingIsToBeRetried_NorIsACallOfALostConnection()
     {
         var tries = 0;
-        var read = new GrainCalls(_time, TimeSpan.Zero, _losses, NullLogger.Instance).CallAsync(
+        var read = Once.CallAsync(
             () =>
             {
                 tries++;
@@ -144,10 +146,10 @@ public sealed class GrainCallsTests
     }
 
     [Fact]
-    public async Task OnceAsync_CallWrites_IsNotTriedAgain()
+    public async Task CallAsync_NothingIsToBeRetried_IsMadeOnce()
     {
         var tries = 0;
-        await Assert.ThrowsAsync<GranaryException>(() => GrainCalls.OnceAsync<int>(
+        await Assert.ThrowsAsync<GranaryException>(() => Once.CallAsync<int>(
             () =>
             {
                 tries++;
@@ -161,24 +163,24 @@ public sealed class GrainCallsTests
     [InlineData("No active nodes are compatible with grain context and interface Granary.Contexts.IContextGrain version 0.", "No active silo serves a model: all are fronts.")]
     [InlineData("No active nodes are compatible with grain dataset and interface Granary.Datasets.IDatasetGrain version 0.", "No active silo looks after data sets, listings, sweeps and the cluster: all are workers.")]
     [InlineData("Placing failed. NoWorker: No active silo serves model 'x'; served are a, b (3 silos).\n   at somewhere", "No active silo serves model 'x'; served are a, b (3 silos).")]
-    public async Task OnceAsync_NoSiloMayHostIt_IsNoWorkerAndSaysWhatIsServed(string thrown, string said)
+    public async Task CallAsync_NoSiloMayHostIt_IsNoWorkerAndSaysWhatIsServed(string thrown, string said)
     {
-        var error = await Assert.ThrowsAsync<GranaryException>(() => GrainCalls.OnceAsync<int>(() => throw new OrleansException(thrown), CancellationToken.None));
+        var error = await Assert.ThrowsAsync<GranaryException>(() => Once.CallAsync<int>(() => throw new OrleansException(thrown), CancellationToken.None));
         Assert.Equal((ErrorCodes.NoWorker, said), (error.Code, error.Message));
     }
 
     [Fact]
-    public async Task OnceAsync_GranarysOwnError_ArrivesAsItIs()
+    public async Task CallAsync_GranarysOwnError_ArrivesAsItIs()
     {
         var thrown = new GranaryException(ErrorCodes.ContextNotFound, "no", "create it");
-        Assert.Same(thrown, await Assert.ThrowsAsync<GranaryException>(() => GrainCalls.OnceAsync<int>(() => throw thrown, CancellationToken.None)));
+        Assert.Same(thrown, await Assert.ThrowsAsync<GranaryException>(() => Once.CallAsync<int>(() => throw thrown, CancellationToken.None)));
     }
 
     [Fact]
-    public async Task OnceAsync_CallerCancelled_ThrowsCancellation()
+    public async Task CallAsync_CallerCancelled_ThrowsCancellation()
     {
         using var cancelled = new CancellationTokenSource();
-        var call = GrainCalls.OnceAsync(() => new TaskCompletionSource<int>().Task, cancelled.Token);
+        var call = Once.CallAsync(() => new TaskCompletionSource<int>().Task, cancelled.Token);
         await cancelled.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
     }
