@@ -94,15 +94,16 @@ internal sealed partial class ContextGrain
         using var work = _work.Begin();
         try
         {
-            var inherited = creation.Parent is { } parent ? await FindChunksOfParentAsync(parent, await GetChainAsync(ids, creation.ChunkTenant, stopping), stopping) : null;
+            var planned = await GetChainAsync(ids, creation.ChunkTenant, stopping);
+            var inherited = creation.Parent is { } parent ? await FindChunksOfParentAsync(parent, planned, stopping) : null;
 
             // Of chunks that are there already it takes too much room, for as long as it runs; a fork that is on those of its parent takes none.
             using var room = await storage.TakeAsync(
                 Key,
                 creation.ChunkTenant,
-                async () => inherited is null ? (await GetChainAsync(ids, creation.ChunkTenant, stopping)).Sum(ChunkStore.StoredBytes) : 0,
+                () => ValueTask.FromResult(inherited is null ? planned.Sum(ChunkStore.StoredBytes) : 0),
                 stopping);
-            var accepted = await AcceptAsync(creation, stopping);
+            var accepted = await AcceptAsync(creation, planned, stopping);
             transition.OutliveCallers();
             sweeps.Ensure(Id.Tenant); // what is stored has to be collected one day
             sweeps.Ensure(accepted.Manifest.ChunkTenant);
@@ -172,7 +173,7 @@ internal sealed partial class ContextGrain
     }
 
     // Commits the ids, so that the context exists whatever crashes; a creation that was cut off is taken up where it stands.
-    private async Task<StoredManifest> AcceptAsync(Creation creation, CancellationToken stopping)
+    private async Task<StoredManifest> AcceptAsync(Creation creation, ChunkIdentity[] chain, CancellationToken stopping)
     {
         var (id, ids) = (Id, creation.Ids);
         if (Alive(_stored) is { } existing)
@@ -181,7 +182,6 @@ internal sealed partial class ContextGrain
             return existing;
         }
 
-        var chain = await GetChainAsync(ids, creation.ChunkTenant, stopping);
         var now = time.GetUtcNow();
         var manifest = new ContextManifest
         {
