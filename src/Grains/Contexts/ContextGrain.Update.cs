@@ -50,13 +50,13 @@ internal sealed partial class ContextGrain
     // What has expired is gone for all who ask: a commit that the store takes too long for must not bring it back.
     private async Task<StoredManifest> CommitWhileAliveAsync(ContextManifest next, StoredManifest previous, CancellationToken cancellationToken)
     {
-        using var patience = new CancellationTokenSource(Lifetimes.Patience(previous.Manifest, time.GetUtcNow()), time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        using var life = new CancellationTokenSource(Lifetimes.Left(previous.Manifest, time.GetUtcNow()), time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(life.Token, cancellationToken);
         try
         {
             return await CommitAsync(next, previous, either.Token);
         }
-        catch (OperationCanceledException) when (patience.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (life.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             throw NotFound();
         }

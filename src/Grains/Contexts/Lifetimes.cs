@@ -11,6 +11,7 @@ internal static class Lifetimes
     private const int RefreshesPerLife = 10;
 
     private static readonly TimeSpan LongestPatience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LongestCommit = TimeSpan.FromHours(1); // far beyond the store's own bounds
 
     /// <summary>Gets the instant after a duration.</summary>
     /// <param name="now">The time, UTC.</param>
@@ -87,8 +88,14 @@ internal static class Lifetimes
     /// <summary>Gets how long a commit of a new expiry may take: not longer than the context lives.</summary>
     /// <param name="manifest">The context, alive.</param>
     /// <param name="now">The time, UTC.</param>
-    public static TimeSpan Patience(ContextManifest manifest, DateTimeOffset now) =>
-        manifest.Expires is { } expires && expires - now < LongestPatience ? TimeSpan.FromTicks(Math.Max(1, (expires - now).Ticks)) : LongestPatience;
+    public static TimeSpan Patience(ContextManifest manifest, DateTimeOffset now) => Left(manifest, now) is var left && left >= TimeSpan.Zero && left < LongestPatience ? left : LongestPatience;
+
+    /// <summary>Gets how long a context lives yet.</summary>
+    /// <param name="manifest">The context, alive.</param>
+    /// <param name="now">The time, UTC.</param>
+    /// <returns>The time; <see cref="Timeout.InfiniteTimeSpan"/> where it does not expire, or later than any commit ends.</returns>
+    public static TimeSpan Left(ContextManifest manifest, DateTimeOffset now) =>
+        manifest.Expires is { } expires && expires - now < LongestCommit ? TimeSpan.FromTicks(Math.Max(1, (expires - now).Ticks)) : Timeout.InfiniteTimeSpan;
 
     private static void CheckRefresh(TimeSpan? life, bool refreshOnHit)
     {

@@ -1,5 +1,6 @@
 using Granary.Contexts;
 using Granary.Errors;
+using Granary.Grains.Contexts;
 using Granary.Grains.Tests.Hosting;
 using Granary.Storage.Errors;
 using Granary.Storage.Manifests;
@@ -210,6 +211,19 @@ public sealed class UpdateTests(UpdateTests.ClockedSilo silo) : IClassFixture<Up
         await AssertFailsAsync(ErrorCodes.ContextNotFound, async () => await context.AppendAsync(new AppendRequest { Input = TokenInput.OfTokens(4) }, Stopping).LastAsync(Stopping));
         var stored = (await new ManifestStore(silo.Store).FindAsync("default", OneSilo.Model, "overtime", Stopping))!.Manifest;
         Assert.Equal((1L, false), (stored.Version, stored.IsAliveAt(other.Clock.GetUtcNow())));
+    }
+
+    [Theory]
+    [InlineData(null, -1)] // a commit that takes minutes is no reason to call a context gone that does not expire
+    [InlineData(3600.0 * 24, -1)]
+    [InlineData(300.0, 300)]
+    [InlineData(0.0, 1e-7)]
+    public async Task Left_Context_IsItsTimeOrWithoutEnd(double? lives, double left)
+    {
+        await CreateAsync(silo.Context("left"), new CreateContextRequest { Input = TokenInput.OfTokens(1, 2, 3) });
+        var (manifest, now) = ((await new ManifestStore(silo.Store).FindAsync("default", OneSilo.Model, "left", Stopping))!.Manifest, silo.Clock.GetUtcNow());
+        var expires = lives is { } seconds ? now + TimeSpan.FromSeconds(seconds) : (DateTimeOffset?)null;
+        Assert.Equal(left < 0 ? Timeout.InfiniteTimeSpan : TimeSpan.FromSeconds(left), Lifetimes.Left(manifest with { Expires = expires }, now));
     }
 
     [Fact]
