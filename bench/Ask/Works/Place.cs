@@ -8,6 +8,8 @@ namespace Granary.Bench.Ask.Works;
 internal sealed class Place(string name, BenchCluster cluster, IGranaryContext context) : IAsyncDisposable
 {
     private const int ContextTokens = 128;
+    private const int WarmUpAsks = 100; // a method is compiled well after thirty calls
+    private const int WarmUpTokens = 4;
 
     public string Name => name;
 
@@ -38,12 +40,23 @@ internal sealed class Place(string name, BenchCluster cluster, IGranaryContext c
                 var ids = Answers.ContextIds(ContextTokens);
                 var context = await cluster.CreateAsync("streamed", ids, cancellationToken);
                 await cluster.Engine.PrefillAsync(options.Model, ids);
+                await WarmUpAsync(cluster, context);
                 return new Place(name, cluster, context);
             }
             catch
             {
                 await cluster.DisposeAsync();
                 throw;
+            }
+        }
+
+        // A service has been asked before: what an ask costs while its code is compiled is another question.
+        async Task WarmUpAsync(BenchCluster cluster, IGranaryContext context)
+        {
+            for (var ask = 0; ask < WarmUpAsks; ask++)
+            {
+                await Answers.TimeAsync(context, WarmUpTokens, cancellationToken);
+                await cluster.Engine.GenerateAsync(Answers.Prompt, WarmUpTokens);
             }
         }
     }

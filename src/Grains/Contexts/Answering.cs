@@ -87,7 +87,7 @@ internal sealed class Answering(ServedModel model, IModelWorkerGrain worker, KvR
         var started = false;
         var firstTokenSeconds = 0.0;
         string? seam;
-        var decoded = new List<GeneratedToken>(NewTokens);
+        var (decoded, batching) = (new List<GeneratedToken>(NewTokens), new TokenBatching(time));
         try
         {
             await worker.StartAsync(id);
@@ -97,6 +97,11 @@ internal sealed class Answering(ServedModel model, IModelWorkerGrain worker, KvR
             _ = work.Result.ContinueWith(_ => tokens.Writer.TryComplete(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
             while (await tokens.Reader.WaitToReadAsync(cancellationToken)) // ReadAllAsync costs each token a turn more
             {
+                if (batching.Hold(work.Result, cancellationToken) is { } hold)
+                {
+                    await hold;
+                }
+
                 while (tokens.Reader.TryRead(out var token))
                 {
                     if (decoded.Count == 0)
