@@ -26,7 +26,7 @@ internal sealed class ChaosJournal : ILoggerProvider, ILogger
     public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-        _lines.Enqueue((TimeProvider.System.GetTimestamp(), formatter(state, exception)));
+        _lines.Enqueue((TimeProvider.System.GetTimestamp(), formatter(state, exception).Split('\n')[0])); // stack traces stand in some messages
 
     public void Dispose()
     {

@@ -90,9 +90,10 @@ internal sealed class ChaosLedger
     /// <summary>Forgets the calls so far: they were made to silos that had done nothing yet.</summary>
     public void BeginMeasuring() => _calls.Clear();
 
-    /// <summary>Finds the longest wait that each kind of disturbance is to blame for: the worst that happened within the call, or shortly before.</summary>
-    public IReadOnlyDictionary<Disturbance, ChaosWait> Longest(IReadOnlyList<DisturbedAt> disturbances, TimeSpan after) =>
-        _calls.Select(call => WaitOf(call, disturbances, after)).GroupBy(static wait => wait.Kind).ToDictionary(static waits => waits.Key, static waits => waits.MaxBy(static wait => wait.Took / wait.Blows));
+    /// <summary>Finds the waits that each kind of disturbance is to blame for, the worst that happened within the call or shortly before; the longest first.</summary>
+    public IReadOnlyDictionary<Disturbance, IReadOnlyList<ChaosWait>> FindWaits(IReadOnlyList<DisturbedAt> disturbances, TimeSpan after) =>
+        _calls.Select(call => WaitOf(call, disturbances, after)).GroupBy(static wait => wait.Kind)
+            .ToDictionary(static waits => waits.Key, static IReadOnlyList<ChaosWait> (waits) => [.. waits.OrderByDescending(static wait => wait.Took / wait.Blows)]);
 
     private static ChaosWait WaitOf(ChaosCall call, IReadOnlyList<DisturbedAt> disturbances, TimeSpan after)
     {
