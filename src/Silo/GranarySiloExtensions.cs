@@ -27,6 +27,11 @@ public static class GranarySiloExtensions
     /// <returns>The host.</returns>
     public static IHostApplicationBuilder AddGranarySilo(this IHostApplicationBuilder builder, GranaryOptions options, IObjectStore store)
     {
+        if (options.Silo.WarmUp && options.Cluster != "localhost")
+        {
+            builder.Services.AddHostedService<WarmUp>(); // before Orleans, which starts after it
+        }
+
         builder.AddSilo(options, store);
         builder.Services.Configure<DrainOptions>(drain => drain.Timeout = options.Silo.DrainTimeout);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Silo.DrainTimeout + MostStop);
