@@ -169,9 +169,9 @@ internal static class ScaleWork
         async Task ReadAllAsync()
         {
             var count = 0;
-            await foreach (var (model, name) in manifests.ListAsync(Names.DefaultTenant, null, cancellationToken))
+            await foreach (var found in manifests.ListAsync(Names.DefaultTenant, null, cancellationToken))
             {
-                count += await manifests.FindAsync(Names.DefaultTenant, model, name, cancellationToken) is null ? 0 : 1;
+                count += await manifests.FindAsync(found.Tenant, found.Model, found.Name, cancellationToken) is null ? 0 : 1;
             }
 
             Require(count);

@@ -38,6 +38,7 @@ public static class GranaryGrainsExtensions
         services.AddSingleton(store);
         services.AddSingleton(new ChunkStore(store));
         services.AddSingleton(new ManifestStore(store));
+        services.AddSingleton<ContextSummaries>();
         services.AddSingleton(new TenantStore(store));
         services.AddSingleton(new ModelSpecStore(store));
         services.AddOptions<ResidencyOptions>().BindConfiguration("Granary:Residency").ValidateOnStart();

@@ -1,6 +1,5 @@
 using Granary.Contexts;
 using Granary.Errors;
-using Granary.Grains.Contexts;
 using Granary.Grains.Errors;
 using Granary.Grains.Placement;
 using Granary.Models;
@@ -16,6 +15,7 @@ namespace Granary.Grains.Models;
 [AvoidDraining, Reentrant]
 internal sealed class CatalogGrain(
     ManifestStore manifests,
+    ContextSummaries summaries,
     ModelSpecStore specs,
     SiloInventory inventory,
     ISiloInventoryClient services,
@@ -47,7 +47,7 @@ internal sealed class CatalogGrain(
         var (items, looked, labelCharacters) = (new List<ContextDescription>(), 0, 0L);
         await foreach (var few in manifests.ListAsync(tenant, model, AfterOf(request.After), cancellationToken).Chunk(Math.Min(ReadsAtOnce, request.Limit)).WithCancellation(cancellationToken))
         {
-            var found = await Task.WhenAll(few.Select(one => FindAsync(tenant, one.Model, one.Name, resident, cancellationToken)));
+            var found = await Task.WhenAll(few.Select(one => FindAsync(one, resident, cancellationToken)));
             foreach (var (one, description) in few.Zip(found))
             {
                 looked++;
@@ -80,18 +80,18 @@ internal sealed class CatalogGrain(
     };
 
     // Null for one that is gone, or whose time is over.
-    private async Task<ContextDescription?> FindAsync(string tenant, string model, string name, HashSet<string> resident, CancellationToken cancellationToken)
+    private async Task<ContextDescription?> FindAsync(ListedManifest listed, HashSet<string> resident, CancellationToken cancellationToken)
     {
         try
         {
-            return await manifests.FindSummaryAsync(tenant, model, name, cancellationToken) is var (manifest, tokens) && manifest.IsAliveAt(time.GetUtcNow())
-                ? ManifestDescription.Of(manifest, resident.Contains(new ContextId(tenant, model, name).ToString())) with { Tokens = tokens }
+            return await summaries.FindAsync(listed, cancellationToken) is { State: not ManifestStates.Deleted } context && !(context.Expires <= time.GetUtcNow())
+                ? context with { Resident = resident.Contains(new ContextId(listed.Tenant, listed.Model, listed.Name).ToString()) }
                 : null;
         }
         catch (StorageException e) when (e.Code == ErrorCodes.ManifestInvalid)
         {
             // A bad manifest is an error for that context alone (invariant 3).
-            return Invalid(model, name);
+            return Invalid(listed.Model, listed.Name);
         }
     }
 

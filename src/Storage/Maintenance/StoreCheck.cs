@@ -162,9 +162,9 @@ public sealed class StoreCheck(IObjectStore store, TimeProvider time)
         }
     }
 
-    private async Task CheckManifestsAsync(Run run, List<(string Model, string Name)> names, CancellationToken cancellationToken)
+    private async Task CheckManifestsAsync(Run run, List<ListedManifest> names, CancellationToken cancellationToken)
     {
-        foreach (var (model, name) in names)
+        foreach (var (_, model, name, _) in names)
         {
             try
             {

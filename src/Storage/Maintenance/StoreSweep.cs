@@ -36,7 +36,7 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
         var names = await ListManifestsAsync(tenant, chunks.Count + blobs.Count > 0, cancellationToken).ConfigureAwait(false);
         var sweep = new Sweep(tenant, options, time.GetUtcNow(), new Pace(options.MostDeletesPerSecond, time));
         var total = chunks.Count + blobs.Count + names.Count;
-        foreach (var (owner, model, name) in names)
+        foreach (var (owner, model, name, _) in names)
         {
             await TakeManifestAsync(sweep, owner, model, name, cancellationToken).ConfigureAwait(false);
             progress(new StoreSweepProgress(++sweep.Done, total));
@@ -68,14 +68,14 @@ public sealed class StoreSweep(IObjectStore store, TimeProvider time)
     }
 
     // Where nothing lies under the shared name, no tenant's manifests need be read for it.
-    private async Task<List<(string Tenant, string Model, string Name)>> ListManifestsAsync(string tenant, bool hasObjects, CancellationToken cancellationToken)
+    private async Task<List<ListedManifest>> ListManifestsAsync(string tenant, bool hasObjects, CancellationToken cancellationToken)
     {
         if (tenant == ChunkIdentity.SharedTenant)
         {
             return hasObjects ? await _manifests.ListAllAsync(cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false) : [];
         }
 
-        return await _manifests.ListAsync(tenant, null, cancellationToken).Select(found => (tenant, found.Model, found.Name)).ToListAsync(cancellationToken).ConfigureAwait(false);
+        return await _manifests.ListAsync(tenant, null, cancellationToken).ToListAsync(cancellationToken).ConfigureAwait(false);
     }
 
     private async Task TakeManifestAsync(Sweep sweep, string owner, string model, string name, CancellationToken cancellationToken)

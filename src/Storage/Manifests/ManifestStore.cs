@@ -101,9 +101,9 @@ public sealed class ManifestStore(IObjectStore store, int mostInlineTokenIds = M
     /// <param name="model">The model id.</param>
     /// <param name="name">The context's name.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    /// <returns>The manifest without its token ids, and how many they are; <see langword="null"/> where there is none.</returns>
+    /// <returns>The manifest without its token ids, how many they are, and its version; <see langword="null"/> where there is none.</returns>
     /// <exception cref="StorageException"><c>ManifestInvalid</c>: the manifest itself cannot be trusted. <c>StoreUnavailable</c>: the store does not answer.</exception>
-    public async Task<(ContextManifest Manifest, int Tokens)?> FindSummaryAsync(string tenant, string model, string name, CancellationToken cancellationToken)
+    public async Task<(ContextManifest Manifest, int Tokens, ObjectVersion Version)?> FindSummaryAsync(string tenant, string model, string name, CancellationToken cancellationToken)
     {
         if (await FindObjectAsync(tenant, model, name, cancellationToken).ConfigureAwait(false) is not { } found)
         {
@@ -111,7 +111,7 @@ public sealed class ManifestStore(IObjectStore store, int mostInlineTokenIds = M
         }
 
         var document = Open(found.Content, tenant, model, name);
-        return (document.ToManifest([]), (int)document.TokenCount);
+        return (document.ToManifest([]), (int)document.TokenCount, found.Version);
     }
 
     /// <summary>Commits a context's next version. Once it returns, the version is durable and acknowledged.</summary>
@@ -177,8 +177,8 @@ public sealed class ManifestStore(IObjectStore store, int mostInlineTokenIds = M
     /// <param name="tenant">The tenant.</param>
     /// <param name="model">The model id, or <see langword="null"/> for all.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    /// <returns>Models and names.</returns>
-    public IAsyncEnumerable<(string Model, string Name)> ListAsync(string tenant, string? model, CancellationToken cancellationToken) =>
+    /// <returns>Each once.</returns>
+    public IAsyncEnumerable<ListedManifest> ListAsync(string tenant, string? model, CancellationToken cancellationToken) =>
         ListAsync(tenant, model, null, cancellationToken);
 
     /// <summary>Lists contexts that have a manifest, tombstones too, in the order of their keys, which is the same each time.</summary>
@@ -186,17 +186,16 @@ public sealed class ManifestStore(IObjectStore store, int mostInlineTokenIds = M
     /// <param name="model">The model id, or <see langword="null"/> for all.</param>
     /// <param name="after">Those behind this one only; <see langword="null"/> for all. It need not be there.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    /// <returns>Models and names.</returns>
-    public IAsyncEnumerable<(string Model, string Name)> ListAsync(string tenant, string? model, (string Model, string Name)? after, CancellationToken cancellationToken) =>
+    /// <returns>Each once.</returns>
+    public IAsyncEnumerable<ListedManifest> ListAsync(string tenant, string? model, (string Model, string Name)? after, CancellationToken cancellationToken) =>
         ListUnderAsync(
             $"{Prefix}{ObjectKey.CheckName("tenant", tenant)}/" + (model is null ? "" : ObjectKey.CheckName("model", model) + "/"),
             after is var (afterModel, afterName) ? KeyOf(tenant, afterModel, afterName) : null,
-            cancellationToken)
-            .Select(static found => (found.Model, found.Name));
+            cancellationToken);
 
     /// <summary>Lists the contexts of all tenants that have a manifest, tombstones too.</summary>
     /// <param name="cancellationToken">Cancels.</param>
-    internal IAsyncEnumerable<(string Tenant, string Model, string Name)> ListAllAsync(CancellationToken cancellationToken) => ListUnderAsync(Prefix, null, cancellationToken);
+    internal IAsyncEnumerable<ListedManifest> ListAllAsync(CancellationToken cancellationToken) => ListUnderAsync(Prefix, null, cancellationToken);
 
     /// <summary>Gets the tombstone of a context: its name stays taken until a creation or a collector replaces it, and whoever commits on what was there before conflicts.</summary>
     /// <param name="manifest">The context.</param>
@@ -208,13 +207,13 @@ public sealed class ManifestStore(IObjectStore store, int mostInlineTokenIds = M
         return manifest with { State = ManifestStates.Deleted, TokenIds = [], Chunks = new Dictionary<string, ManifestChunk[]>(), Updated = now };
     }
 
-    private async IAsyncEnumerable<(string Tenant, string Model, string Name)> ListUnderAsync(string prefix, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<ListedManifest> ListUnderAsync(string prefix, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await foreach (var info in store.ListAsync(prefix, after, cancellationToken).ConfigureAwait(false))
         {
             if (info.Key.Split('/') is [_, var tenant, var model, var file] && file.EndsWith(Extension, StringComparison.Ordinal))
             {
-                yield return (tenant, model, file[..^Extension.Length]);
+                yield return new ListedManifest(tenant, model, file[..^Extension.Length], info.Version);
             }
         }
     }

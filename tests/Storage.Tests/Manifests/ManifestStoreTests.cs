@@ -246,7 +246,7 @@ public sealed class ManifestStoreTests
         var all = new List<(string, string)>();
         await foreach (var found in _manifests.ListAsync(tenant, model, Stopping))
         {
-            all.Add(found);
+            all.Add((found.Model, found.Name));
         }
 
         return all;
