@@ -34,14 +34,26 @@ internal sealed class EngineGrain(DeviceEngine engine, PacedTime paced) : Grain,
     }
 
     /// <inheritdoc/>
-    public Task<AnswerTimes> GenerateAsync(int[] prompt, int tokens) => GenerateAsync(prompt, tokens, []);
+    public async Task<AnswerTimes> GenerateAsync(int[] prompt, int tokens)
+    {
+        var first = 0L;
+        var (allocated, processor, started) = (GC.GetTotalAllocatedBytes(), Environment.CpuUsage.TotalTime, Time.GetTimestamp());
+        var result = await GenerateAsync(prompt, tokens, _ => first = first == 0 ? Time.GetTimestamp() : first);
+        var ended = Time.GetTimestamp();
+        return new AnswerTimes(
+            Time.GetElapsedTime(started, first).TotalSeconds,
+            Time.GetElapsedTime(started, ended).TotalSeconds,
+            GC.GetTotalAllocatedBytes() - allocated,
+            (Environment.CpuUsage.TotalTime - processor).TotalSeconds,
+            result.TokenIds);
+    }
 
     /// <inheritdoc/>
     public async Task<double[]> HandOverAsync(int[] prompt, int tokens, TimeSpan pace)
     {
         var given = new List<long>(tokens);
         paced.Begin(pace);
-        await GenerateAsync(prompt, tokens, given);
+        await GenerateAsync(prompt, tokens, _ => given.Add(Time.GetTimestamp()));
         return [.. paced.End().Zip(given, static (ended, handed) => Time.GetElapsedTime(ended, handed).TotalMicroseconds).Skip(1)];
     }
 
@@ -56,24 +68,20 @@ internal sealed class EngineGrain(DeviceEngine engine, PacedTime paced) : Grain,
     }
 
     /// <inheritdoc/>
-    public async IAsyncEnumerable<long> StreamFedAsync(int count, TimeSpan pace, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<int> StreamTokensAsync(int[] prompt, int tokens, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var made = Channel.CreateBounded<long>(new BoundedChannelOptions(count) { SingleReader = true, SingleWriter = true });
-        new Thread(Feed) { Name = "bench-feeder", IsBackground = true }.Start();
-        await foreach (var stamp in made.Reader.ReadAllAsync(cancellationToken))
+        var came = Channel.CreateBounded<int>(new BoundedChannelOptions(tokens) { SingleReader = true, SingleWriter = true });
+        var generating = GenerateAsync(prompt, tokens, token => came.Writer.TryWrite(token.Id));
+        _ = generating.ContinueWith(_ => came.Writer.Complete(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        while (await came.Reader.WaitToReadAsync(cancellationToken))
         {
-            yield return stamp;
-        }
-
-        void Feed()
-        {
-            for (var index = 0; index < count && !cancellationToken.WaitHandle.WaitOne(pace); index++)
+            while (came.Reader.TryRead(out var id))
             {
-                made.Writer.TryWrite(Time.GetTimestamp());
+                yield return id;
             }
-
-            made.Writer.Complete();
         }
+
+        await generating;
     }
 
     /// <inheritdoc/>
@@ -94,28 +102,19 @@ internal sealed class EngineGrain(DeviceEngine engine, PacedTime paced) : Grain,
         return Task.CompletedTask;
     }
 
-    private async Task<AnswerTimes> GenerateAsync(int[] prompt, int tokens, List<long> given)
+    private async Task<GenerationResult> GenerateAsync(int[] prompt, int tokens, Action<GeneratedToken> onToken)
     {
         var layout = Model.Layout;
         var bytes = layout.BytesOf(prompt.Length + tokens);
         using var reservation = await new KvBudget(bytes).AdmitAsync(bytes, batch: false, CancellationToken.None);
         using var tail = KvTail.Allocate(layout, _pages.Sum(static page => page.Count), prompt.Length + tokens, reservation);
-        given.EnsureCapacity(tokens);
-        var (allocated, processor, started) = (GC.GetTotalAllocatedBytes(), Environment.CpuUsage.TotalTime, Time.GetTimestamp());
-        var result = await Model.GenerateAsync(new GenerationWork
+        return await Model.GenerateAsync(new GenerationWork
         {
             Pages = _pages,
             PromptIds = prompt,
             Tail = tail,
             Options = new SamplingOptions { MaxNewTokens = tokens, IgnoreEos = true },
-            OnToken = _ => given.Add(Time.GetTimestamp()),
+            OnToken = onToken,
         });
-        var ended = Time.GetTimestamp();
-        return new AnswerTimes(
-            Time.GetElapsedTime(started, given[0]).TotalSeconds,
-            Time.GetElapsedTime(started, ended).TotalSeconds,
-            GC.GetTotalAllocatedBytes() - allocated,
-            (Environment.CpuUsage.TotalTime - processor).TotalSeconds,
-            result.TokenIds);
     }
 }

@@ -16,9 +16,9 @@ internal interface IEngineGrain : IGrainWithIntegerKey
     [Alias("Stream")]
     IAsyncEnumerable<long> StreamAsync(int count, TimeSpan pace, CancellationToken cancellationToken);
 
-    /// <summary>The same, but its elements are made by a thread outside the grain, as an engine's are, and come to it by a channel.</summary>
-    [Alias("StreamFed")]
-    IAsyncEnumerable<long> StreamFedAsync(int count, TimeSpan pace, CancellationToken cancellationToken);
+    /// <summary>A bare stream of the tokens that the same engine answers the prompt with.</summary>
+    [Alias("StreamTokens")]
+    IAsyncEnumerable<int> StreamTokensAsync(int[] prompt, int tokens, CancellationToken cancellationToken);
 
     /// <summary>Answers the prompt on the paced engine.</summary>
     /// <returns>Of each token but the first, how long after the end of its step the engine handed it over, in microseconds.</returns>
