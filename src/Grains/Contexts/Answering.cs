@@ -92,10 +92,13 @@ internal sealed class Answering(ServedModel model, IModelWorkerGrain worker, KvR
         {
             await worker.StartAsync(id);
             started = true;
-            yield return new AnswerPart(null, null, new AnswerStart(contextTokens, Context?.Version, Context?.Incarnation, Options.Temperature > 0 ? seed : null));
             seam = FindSeam();
             _ = work.Result.ContinueWith(_ => tokens.Writer.TryComplete(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            while (await tokens.Reader.WaitToReadAsync(cancellationToken)) // ReadAllAsync costs each token a turn more
+            var hasCome = await tokens.Reader.WaitToReadAsync(cancellationToken); // ReadAllAsync costs each token a turn more
+
+            // Told with the first token: alone it would be a message more, and take its time from the engine at work.
+            yield return new AnswerPart(null, null, new AnswerStart(contextTokens, Context?.Version, Context?.Incarnation, Options.Temperature > 0 ? seed : null));
+            for (; hasCome; hasCome = await tokens.Reader.WaitToReadAsync(cancellationToken))
             {
                 if (batching.Hold(work.Result, cancellationToken) is { } hold)
                 {
