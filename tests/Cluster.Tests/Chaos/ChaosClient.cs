@@ -45,7 +45,7 @@ internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int
             {
                 < 30 => AskAsync(context, keep: false, cancellationToken),
                 < 45 => GetAsync(context, cancellationToken),
-                < 49 => GetDeletedAsync(cancellationToken),
+                < 49 => UseDeletedAsync(cancellationToken),
                 < 52 => ListAsync(cancellationToken),
                 < 56 => LabelAsync(context, cancellationToken),
                 < 60 => MoveAsync(context, cancellationToken),
@@ -127,9 +127,10 @@ internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int
 
     private async Task ForkAsync(ChaosContext parent, CancellationToken cancellationToken)
     {
-        var context = ledger.New();
+        var (context, began) = (ledger.New(), TimeProvider.System.GetTimestamp());
         if (await EndAsync("fork", parent, client.Context(Model, context.Name).ForkAsync(new ForkRequest { Parent = parent.Name }, cancellationToken)) is { } result)
         {
+            ledger.CheckForked(parent, result.Context.Tokens, began);
             context.Forked(parent, result.Context.Tokens, TimeProvider.System.GetTimestamp());
         }
     }
@@ -143,7 +144,19 @@ internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int
     // Neither moves anything but pages.
     private Task MoveAsync(ChaosContext context, CancellationToken cancellationToken) => _random.Next(2) == 0
         ? CallAsync("evict", context, _ => client.Context(Model, context.Name).EvictAsync(cancellationToken))
-        : CallAsync("warm", context, async _ => await client.Context(Model, context.Name).WarmAsync(new WarmRequest(), cancellationToken).LastAsync(cancellationToken));
+        : WarmAsync(context, cancellationToken);
+
+    private Task WarmAsync(ChaosContext context, CancellationToken cancellationToken) => CallAsync("warm", context, async began =>
+    {
+        if ((await client.Context(Model, context.Name).WarmAsync(new WarmRequest(), cancellationToken).LastAsync(cancellationToken)).Result is { } warmed)
+        {
+            ledger.CheckFresh(context, warmed.Context.Version, began);
+        }
+        else
+        {
+            ledger.Violate($"'{context.Name}': a warm-up ended without a result");
+        }
+    });
 
     private Task LabelAsync(ChaosContext context, CancellationToken cancellationToken)
     {
@@ -192,10 +205,18 @@ internal sealed class ChaosClient(IGranaryClient client, ChaosLedger ledger, int
         }
     }
 
-    private Task GetDeletedAsync(CancellationToken cancellationToken)
+    private Task UseDeletedAsync(CancellationToken cancellationToken)
     {
         var deleted = ledger.Contexts.Where(static context => context.Deleted is not null).ToList();
-        return deleted.Count == 0 ? Task.CompletedTask : GetAsync(deleted[_random.Next(deleted.Count)], cancellationToken);
+        return deleted.Count == 0 ? Task.CompletedTask : UseAsync(deleted[_random.Next(deleted.Count)]);
+
+        Task UseAsync(ChaosContext context) => _random.Next(4) switch
+        {
+            0 => AskAsync(context, keep: false, cancellationToken),
+            1 => ForkAsync(context, cancellationToken),
+            2 => WarmAsync(context, cancellationToken),
+            _ => GetAsync(context, cancellationToken),
+        };
     }
 
     private async Task DeleteAsync(ChaosContext context, CancellationToken cancellationToken)

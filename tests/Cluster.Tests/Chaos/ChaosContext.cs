@@ -153,6 +153,16 @@ internal sealed class ChaosContext(string name)
         }
     }
 
+    /// <summary>Counts the tokens of the newest version that was acknowledged by an instant; fewer where versions before it were never answered.</summary>
+    public int LeastTokens(Func<long, bool> isBefore)
+    {
+        lock (_gate)
+        {
+            var newest = _commits.Where(commit => isBefore(commit.Value.Acknowledged)).Select(static commit => commit.Key).DefaultIfEmpty().Max();
+            return (Fork?.Tokens ?? 0) + _commits.Where(commit => commit.Key <= newest).Sum(static commit => commit.Value.Added.Length);
+        }
+    }
+
     /// <summary>Gets the ids that it had at first, as they were given or taken over.</summary>
     public int[]? FirstIds(Func<ChaosContext, int[]?> idsOf)
     {

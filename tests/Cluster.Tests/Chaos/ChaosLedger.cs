@@ -56,10 +56,18 @@ internal sealed class ChaosLedger
             Violate($"'{context.Name}': version {version} was read {TimeProvider.System.GetElapsedTime(superseded, began)} after it was superseded");
         }
 
-        if (context.Deleted is { } deleted && TimeProvider.System.GetElapsedTime(deleted, began) > MostStale)
+        CheckNotDeleted(context, began);
+    }
+
+    /// <summary>Checks that what was forked was not superseded long before: the fork has at least the tokens that were acknowledged by then.</summary>
+    public void CheckForked(ChaosContext parent, int tokens, long began)
+    {
+        if (parent.LeastTokens(acknowledged => TimeProvider.System.GetElapsedTime(acknowledged, began) > MostStale) is var least && tokens < least)
         {
-            Violate($"'{context.Name}': it was read {TimeProvider.System.GetElapsedTime(deleted, began)} after its deletion");
+            Violate($"'{parent.Name}': {tokens} tokens were forked, {MostStale} and more after it had {least}");
         }
+
+        CheckNotDeleted(parent, began);
     }
 
     /// <summary>Checks that a list had what was acknowledged before, and nothing that was deleted long before.</summary>
@@ -84,6 +92,14 @@ internal sealed class ChaosLedger
         if (!context.IsLeaving)
         {
             Violate($"'{context.Name}' was acknowledged, and not found ({verb})");
+        }
+    }
+
+    private void CheckNotDeleted(ChaosContext context, long began)
+    {
+        if (context.Deleted is { } deleted && TimeProvider.System.GetElapsedTime(deleted, began) > MostStale)
+        {
+            Violate($"'{context.Name}': it was read {TimeProvider.System.GetElapsedTime(deleted, began)} after its deletion");
         }
     }
 
