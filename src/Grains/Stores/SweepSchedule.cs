@@ -5,16 +5,20 @@ using Microsoft.Extensions.Options;
 
 namespace Granary.Grains.Stores;
 
-/// <summary>Sees to it that a tenant who stores something here is swept: once for each tenant and silo, whose grain then has a reminder that outlives both.</summary>
-internal sealed partial class SweepSchedule(IGrainFactory grains, IOptions<SweepOptions> options, ILogger<SweepSchedule> logger)
+/// <summary>Sees to it that a tenant who stores something here is swept: its grain then has a reminder that outlives the silo.</summary>
+internal sealed partial class SweepSchedule(IGrainFactory grains, IOptions<SweepOptions> options, TimeProvider time, ILogger<SweepSchedule> logger)
 {
-    private readonly ConcurrentDictionary<string, bool> _scheduled = new(StringComparer.Ordinal);
+    // The table of reminders may come back empty. A look at it is one small read, beside creations.
+    private static readonly TimeSpan LooksAgain = TimeSpan.FromSeconds(10);
+    private readonly ConcurrentDictionary<string, long> _scheduled = new(StringComparer.Ordinal);
 
-    /// <summary>Schedules the sweeps of a tenant, beside the caller's work, unless that was done here before.</summary>
+    /// <summary>Schedules the sweeps of a tenant, beside the caller's work, unless that was done here just before.</summary>
     /// <param name="tenant">The tenant.</param>
     public void Ensure(string tenant)
     {
-        if (options.Value.Period > TimeSpan.Zero && _scheduled.TryAdd(tenant, true))
+        var now = time.GetTimestamp();
+        if (options.Value.Period > TimeSpan.Zero
+            && (_scheduled.TryGetValue(tenant, out var last) ? time.GetElapsedTime(last, now) >= LooksAgain && _scheduled.TryUpdate(tenant, now, last) : _scheduled.TryAdd(tenant, now)))
         {
             _ = Task.Run(() => ScheduleAsync(tenant));
         }
