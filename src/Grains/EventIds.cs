@@ -16,6 +16,7 @@ internal static class EventIds
     public const int DatasetRunStarted = 3050;
     public const int DatasetRunEnded = 3051;
     public const int DatasetItemFailed = 3052;
+    public const int DatasetReminderStays = 3053;
     public const int StoreProbed = 3060;
     public const int StoreProbeFailed = 3061;
     public const int SweepEnded = 3070;

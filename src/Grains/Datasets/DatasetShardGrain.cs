@@ -51,14 +51,16 @@ internal sealed partial class DatasetShardGrain(
     public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken) => _stopping.CancelAsync();
 
     /// <inheritdoc/>
-    public Task ReceiveReminder(string reminderName, TickStatus status)
+    public async Task ReceiveReminder(string reminderName, TickStatus status)
     {
         if (state.State is { Request: not null, Ended: false })
         {
             Join(state.State.Request);
         }
-
-        return Task.CompletedTask;
+        else if (await this.GetReminder(reminderName) is { } left && state.State is not { Request: not null, Ended: false })
+        {
+            await this.UnregisterReminder(left);
+        }
     }
 
     /// <inheritdoc/>
@@ -101,7 +103,7 @@ internal sealed partial class DatasetShardGrain(
         if (!run.Ended)
         {
             await SaveAsync();
-            var reminder = await this.RegisterOrUpdateReminder(ReminderName, ReminderPeriod, ReminderPeriod, stopping);
+            var reminder = await RegisterAsync(stopping);
             var items = await itemStore.ReadAsync(Dataset, request.Digest, Shard, stopping);
             transition.Report(Describe(run));
             var remaining = new Queue<DatasetItem>(items.Where(item => !run.Finished.Contains(item.Id)));
@@ -115,7 +117,14 @@ internal sealed partial class DatasetShardGrain(
 
             run.Ended = true;
             await SaveAsync();
-            await this.UnregisterReminder(reminder, CancellationToken.None);
+            try
+            {
+                await this.UnregisterReminder(reminder, CancellationToken.None);
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                Log.ReminderStays(logger, Shard, Dataset, e.Message); // all is stored, whatever becomes of the table of reminders
+            }
         }
 
         transition.Report(Describe(run));
@@ -136,6 +145,19 @@ internal sealed partial class DatasetShardGrain(
                     await SaveAsync();
                 }
             }
+        }
+    }
+
+    // No client knows the errors of the table of reminders. What it does not promise now is tried again, as where a silo has left.
+    private async Task<IGrainReminder> RegisterAsync(CancellationToken stopping)
+    {
+        try
+        {
+            return await this.RegisterOrUpdateReminder(ReminderName, ReminderPeriod, ReminderPeriod, stopping);
+        }
+        catch (Exception e) when (e is not (OutOfMemoryException or OperationCanceledException))
+        {
+            throw new GranaryException(ErrorCodes.Unavailable, $"Shard {Shard} of '{Dataset}' could not register its reminder ({e.Message}).", "Run it again when the cluster's Redis answers.");
         }
     }
 
@@ -311,6 +333,9 @@ internal sealed partial class DatasetShardGrain(
 
     private static partial class Log
     {
+        [LoggerMessage(EventIds.DatasetReminderStays, LogLevel.Information, "The reminder of shard {Shard} of {Dataset}, which has ended, could not be taken away ({Reason}); its next tick tries again")]
+        public static partial void ReminderStays(ILogger logger, int shard, DatasetId dataset, string reason);
+
         [LoggerMessage(EventIds.DatasetItemFailed, LogLevel.Warning, "An item of {Dataset} failed ({Code}): {Reason}")]
         public static partial void ItemFailed(ILogger logger, DatasetId dataset, string code, string reason);
     }
