@@ -9,7 +9,7 @@ namespace Granary.Cluster.Tests.Processes;
 internal sealed class SiloProcess : IAsyncDisposable
 {
     private const int StartNiceness = 19;
-    private static readonly TimeSpan MostStart = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan MostStart = TimeSpan.FromSeconds(60); // at the lowest priority, beside whatever else runs here
     private static readonly TimeSpan MostStop = TimeSpan.FromSeconds(20);
     private readonly ChildProcess _process;
 
