@@ -102,18 +102,20 @@ internal sealed partial class ContextGrain(
     private async Task<bool> DeleteOnceAsync(string operationId)
     {
         // Without a turn: a deletion does not wait for the answer to another commit, which its tombstone fences.
+        var isReadable = true;
         for (var attempt = 1; ; attempt++)
         {
             try
             {
-                var stored = await LoadAsync(CancellationToken.None);
-                if (_stored?.Manifest.FindOperation(operationId) is not null)
+                var found = isReadable ? await FindAsync() : await manifests.FindInvalidAsync(Unreadable(), CancellationToken.None);
+                if (found?.Manifest.FindOperation(operationId) is not null)
                 {
                     return true; // it was done by this very request, whatever the name has become since
                 }
 
                 // The tombstone fences a creation that runs: its commit fails on the ETag (invariant 4).
-                var tombstone = ManifestStore.Tombstone((stored ?? throw NotFound()).Manifest, time.GetUtcNow());
+                var stored = Alive(found) ?? throw NotFound();
+                var tombstone = ManifestStore.Tombstone(stored.Manifest, time.GetUtcNow());
                 var operations = tombstone.Operations.Append(new ManifestOperation(operationId, tombstone.Version));
                 await CommitAsync(tombstone with { Operations = [.. operations] }, stored, CancellationToken.None);
                 _create?.Cancel();
@@ -122,18 +124,38 @@ internal sealed partial class ContextGrain(
             catch (ObjectConflictException) when (attempt < MostUpdateAttempts)
             {
                 // A creation, or a next version, was quicker: what it acknowledged is deleted.
+                isReadable = true;
             }
-            catch (StorageException e) when (e.Code == ErrorCodes.ManifestInvalid)
+            catch (StorageException e) when (e.Code == ErrorCodes.ManifestInvalid && attempt < MostUpdateAttempts)
             {
-                // What cannot be read can still be deleted.
-                var id = Id;
-                await manifests.DeleteInvalidAsync(id.Tenant, id.Model, id.Name, CancellationToken.None);
-                _lease?.Close();
-                _create?.Cancel();
-                (_stored, _checked) = (null, null);
-                return true;
+                isReadable = false; // what cannot be read can still be deleted
             }
         }
+
+        async Task<StoredManifest?> FindAsync()
+        {
+            await LoadAsync(CancellationToken.None);
+            return _stored;
+        }
+    }
+
+    // What a manifest counts as of which not even the operations are known.
+    private ContextManifest Unreadable()
+    {
+        var (id, now) = (Id, time.GetUtcNow());
+        return new ContextManifest
+        {
+            Tenant = id.Tenant,
+            Model = id.Model,
+            Name = id.Name,
+            Incarnation = Guid.NewGuid().ToString("N"),
+            Version = 1,
+            State = ManifestStates.Accepted,
+            Fingerprint = Model.Spec.Fingerprint,
+            TokenIds = [],
+            Created = now,
+            Updated = now,
+        };
     }
 
     private async Task<StoredManifest> RequireAsync(CancellationToken cancellationToken) => await LoadAsync(cancellationToken) ?? throw NotFound();

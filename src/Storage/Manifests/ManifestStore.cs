@@ -157,19 +157,25 @@ public sealed class ManifestStore(IObjectStore store, int mostInlineTokenIds = M
         }
     }
 
-    /// <summary>Deletes a manifest that cannot be read, whatever lies there. A readable one gets a tombstone by <see cref="CommitAsync"/> instead.</summary>
-    /// <param name="tenant">The tenant.</param>
-    /// <param name="model">The model id.</param>
-    /// <param name="name">The context's name.</param>
+    /// <summary>Finds what is to be deleted where a manifest, or the blob of its ids, cannot be read: a tombstone is committed on it like on any other.</summary>
+    /// <param name="unknown">What a manifest counts as of which nothing can be read.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    /// <returns>A task that ends when it is gone.</returns>
-    /// <exception cref="ObjectConflictException">Somebody has written a new one meanwhile; read again.</exception>
-    public async Task DeleteInvalidAsync(string tenant, string model, string name, CancellationToken cancellationToken)
+    /// <returns>The manifest without its token ids where only they are not right, otherwise <paramref name="unknown"/> at the version that lies there; <see langword="null"/> where nothing does.</returns>
+    /// <exception cref="ObjectConflictException">It has just been written; read again.</exception>
+    public async Task<StoredManifest?> FindInvalidAsync(ContextManifest unknown, CancellationToken cancellationToken)
     {
-        var key = KeyOf(tenant, model, name);
-        if (await store.HeadAsync(key, cancellationToken).ConfigureAwait(false) is { } bad)
+        ArgumentNullException.ThrowIfNull(unknown);
+        var key = KeyOf(unknown.Tenant, unknown.Model, unknown.Name);
+
+        // Looked at before it is read: where somebody puts it right meanwhile, a commit on this version conflicts (invariant 4).
+        var bad = await store.HeadAsync(key, cancellationToken).ConfigureAwait(false);
+        try
         {
-            await store.DeleteAsync(key, Precondition.Unchanged(bad.Version), cancellationToken).ConfigureAwait(false);
+            return (await FindWithoutIdsAsync(unknown.Tenant, unknown.Model, unknown.Name, cancellationToken).ConfigureAwait(false))?.Stored;
+        }
+        catch (StorageException e) when (e.Code == StorageErrorCodes.ManifestInvalid)
+        {
+            return new StoredManifest(unknown, (bad ?? throw new ObjectConflictException(key, e)).Version);
         }
     }
 

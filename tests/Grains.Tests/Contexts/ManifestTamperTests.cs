@@ -65,8 +65,12 @@ public abstract class ManifestTamperTests(TamperedSilo silo)
         Assert.Contains(faults, fault => (fault.Key, fault.Kind, fault.Context, fault.Repaired) == (manifestKey, "manifest", $"{OneSilo.Model}/{name}", false));
         Assert.True(!ofBlob || damage == "gone" || faults.Any(fault => (fault.Key, fault.Kind) == (key, "tokens")));
 
-        await bad.DeleteAsync();
+        await bad.DeleteAsync("deleted");
+        await silo.DeactivateAllAsync();
+        await bad.DeleteAsync("deleted"); // sent again by a caller who had no answer
+        Assert.Equal(ErrorCodes.ContextNotFound, (await Assert.ThrowsAsync<GranaryException>(() => bad.DeleteAsync("another"))).Code);
         await OneSilo.CreateAsync(bad, TokenInput.OfTokens(ids));
+        await bad.DeleteAsync("deleted"); // counts once: what was made after it stays
         AssertSame(expected, await AskAsync(bad));
         Assert.Empty(await CheckAsync());
         var now = (await silo.Store.FindAsync(key, Stopping))!.Content;

@@ -46,21 +46,35 @@ public abstract class ManifestTamperTests
     public async Task FindAsync_ManifestIsDamaged_IsRefused(string damage)
     {
         await CommitAllAsync();
-        var good = await ReadAsync(LongKey);
-        await PutAsync(LongKey, damage switch
-        {
-            "cut by a byte" => good[..^1],
-            "longer by a byte" => [.. good, (byte)' '],
-            "empty" => [],
-            "another name's" => await ReadAsync("contexts/acme/m/long-too.json"),
-            "another model's" => await ReadAsync("contexts/acme/m2/long.json"),
-            _ => await ReadAsync("contexts/acme2/m/long.json"),
-        });
+        await PutAsync(LongKey, await DamageAsync(damage, await ReadAsync(LongKey)));
 
         await AssertRefusedAsync("long", null);
         await AssertOthersAreWholeAsync("long");
         await AssertCheckFindsAsync(LongKey, "manifest", "m/long");
     }
+
+    [Theory, MemberData(nameof(Damages)), Trait("Invariant", "4")]
+    public async Task FindInvalidAsync_ManifestIsDamaged_ATombstoneIsCommittedOnWhatLiesThereOnly(string damage)
+    {
+        await CommitAllAsync();
+        var (good, before) = (await ReadAsync(LongKey), (await Manifests.FindAsync(Tenant, Model, "long", Stopping))!);
+        var bad = await DamageAsync(damage, good);
+        var unknown = Manifest("long", []) with { Operations = [new("deleted", 1)] };
+        await PutAsync(LongKey, bad);
+        var found = (await Manifests.FindInvalidAsync(unknown, Stopping))!;
+        await PutAsync(LongKey, good);
+        await Assert.ThrowsAsync<ObjectConflictException>(() => BuryAsync(found)); // it was restored meanwhile
+        Assert.Equal(Ids, (await Manifests.FindAsync(Tenant, Model, "long", Stopping))!.Manifest.TokenIds);
+
+        await PutAsync(LongKey, bad);
+        await BuryAsync((await Manifests.FindInvalidAsync(unknown, Stopping))!);
+        var tombstone = (await Manifests.FindAsync(Tenant, Model, "long", Stopping))!.Manifest;
+        Assert.Equal((ManifestStates.Deleted, 1), (tombstone.State, tombstone.FindOperation("deleted")?.Version));
+        await Assert.ThrowsAsync<ObjectConflictException>(() => Manifests.CommitAsync(before.Manifest, before, Stopping)); // a creation that runs
+    }
+
+    [Fact]
+    public async Task FindInvalidAsync_NothingLiesThere_IsNull() => Assert.Null(await Manifests.FindInvalidAsync(Manifest("none", []), Stopping));
 
     /// <summary>Members of a manifest whose checksum is right, and a number that is not.</summary>
     public static TheoryData<string, string> Numbers
@@ -172,12 +186,25 @@ public abstract class ManifestTamperTests
             Assert.NotNull(await Store.HeadAsync(BlobKey, Stopping)); // repair deletes no ids
         }
 
-        await Manifests.DeleteInvalidAsync(Tenant, Model, "long", Stopping);
-        await Manifests.CommitAsync(Manifest("long", Ids), null, Stopping);
+        var found = (await Manifests.FindInvalidAsync(Manifest("long", []), Stopping))!;
+        Assert.Equal((1, ""), (found.Manifest.Operations.Count, string.Join(',', found.Manifest.TokenIds)));
+        await Manifests.CommitAsync(Manifest("long", Ids), await BuryAsync(found), Stopping);
         Assert.Equal(good, await ReadAsync(BlobKey));
         Assert.Equal(Ids, (await Manifests.FindAsync(Tenant, Model, "long", Stopping))!.Manifest.TokenIds);
         Assert.DoesNotContain((await CheckAsync(repair: false)).Faults, static fault => fault.Key is LongKey || fault.Key == BlobKey);
     }
+
+    private async Task<byte[]> DamageAsync(string damage, byte[] good) => damage switch
+    {
+        "cut by a byte" => good[..^1],
+        "longer by a byte" => [.. good, (byte)' '],
+        "empty" => [],
+        "another name's" => await ReadAsync("contexts/acme/m/long-too.json"),
+        "another model's" => await ReadAsync("contexts/acme/m2/long.json"),
+        _ => await ReadAsync("contexts/acme2/m/long.json"),
+    };
+
+    private Task<StoredManifest> BuryAsync(StoredManifest found) => Manifests.CommitAsync(ManifestStore.Tombstone(found.Manifest, DateTimeOffset.UnixEpoch), found, Stopping);
 
     private static int[] Others { get; } = [.. Enumerable.Range(100, 20)];
 
