@@ -7,7 +7,7 @@ namespace Granary.Cluster.Tests.Chaos;
 /// <summary>Sweeps one time after the other: what clients delete and outgrow is collected while they create, fork and append.</summary>
 internal sealed class ChaosSweeper(IGranaryClient client, ChaosLedger ledger, TimeSpan grace)
 {
-    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
 
     /// <summary>Gets the sweeps that ended.</summary>
     public int Ended { get; private set; }
