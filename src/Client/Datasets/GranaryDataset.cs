@@ -58,11 +58,17 @@ internal sealed class GranaryDataset(IGrainFactory grains, GrainCalls calls, Dat
             Items = source.Items.Count,
             Unreadable = [.. source.Failures],
             ModelFolder = modelFolder,
-            Run = Guid.NewGuid(),
         };
-        await foreach (var status in ForwardProgress.ReadAsync(calls, token => _grain.PrecomputeAsync(request, token), PlaceOf, cancellationToken).ConfigureAwait(false))
+        var run = Guid.NewGuid();
+        await foreach (var status in ForwardProgress.ReadAsync(calls, token => _grain.PrecomputeAsync(request with { Run = run }, token), NoteRun, cancellationToken).ConfigureAwait(false))
         {
             yield return status;
+        }
+
+        (int Stage, int Done)? NoteRun(DatasetStatus status)
+        {
+            run = status.Run ?? run; // somebody else's, where theirs was under way
+            return PlaceOf(status);
         }
     }
 

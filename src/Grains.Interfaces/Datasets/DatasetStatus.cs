@@ -20,7 +20,7 @@ public sealed record DatasetStatus
     [Id(3)]
     public required int Failed { get; init; }
 
-    /// <summary>Gets the items that this run found stored.</summary>
+    /// <summary>Gets the items that this run found stored; those that it had computed itself, but not counted yet, when a silo died, are among them.</summary>
     [Id(4)]
     public required int Skipped { get; init; }
 
@@ -64,4 +64,8 @@ public sealed record DatasetStatus
     /// <value>Default: <see langword="true"/>, until an item says otherwise.</value>
     [Id(14)]
     public bool Exact { get; init; } = true;
+
+    /// <summary>Gets the run's id, under which whoever started or joined it joins it again, or is told how it ended; <see langword="null"/> in what earlier builds wrote.</summary>
+    [Id(15)]
+    public Guid? Run { get; init; }
 }

@@ -25,7 +25,10 @@ public sealed record PrecomputeRequest
     [Id(4)]
     public string? ModelFolder { get; init; }
 
-    /// <summary>Gets the run's id: whoever sends it again joins that run, or is told how it ended. <see langword="null"/> joins the run that goes on, or starts one.</summary>
+    /// <summary>
+    /// Gets the run's id: whoever sends it again joins that run, or is told how it ended. Where a run of the same content goes on, that one is joined, and <see cref="DatasetStatus.Run"/> has its id.
+    /// <see langword="null"/> joins the run that goes on, or starts one.
+    /// </summary>
     [Id(5)]
     public Guid? Run { get; init; }
 }

@@ -164,6 +164,7 @@ internal sealed partial class DatasetGrain(
     {
         transition.OutliveCallers();
         await state.WriteStateAsync(CancellationToken.None);
+        transition.Report(state.State.Status!); // who joins learns at once which run it is
         Log.Started(logger, Id, state.State.Items, state.State.Model);
         var statuses = new DatasetStatus?[state.State.Shards];
         using var active = new SemaphoreSlim(MostActiveShards);
@@ -239,6 +240,7 @@ internal sealed partial class DatasetGrain(
             Failures = [.. state.State.Unreadable.Concat(known.SelectMany(static shard => shard.Failures)).Take(MostFailuresKept)],
             Ended = ended,
             Exact = known.All(static shard => shard.Exact),
+            Run = state.State.Run,
         };
     }
 

@@ -250,16 +250,5 @@ public sealed class ReopenedStreamTests
         yield return new ContextProgress(ContextStage.Stored, 300, 300);
     }
 
-    // Each pause is due once the clock moves on.
-    private async Task<List<T>> DriveAsync<T>(IAsyncEnumerable<T> stream)
-    {
-        var read = stream.ToListAsync(CancellationToken.None).AsTask();
-        while (!read.IsCompleted)
-        {
-            _time.Advance(TimeSpan.FromMilliseconds(100));
-            await Task.Delay(TimeSpan.FromMilliseconds(1), TimeProvider.System); // lets what has become due run, on a busy machine too
-        }
-
-        return await read;
-    }
+    private Task<List<T>> DriveAsync<T>(IAsyncEnumerable<T> stream) => _time.ReadAllAsync(stream);
 }

@@ -68,8 +68,8 @@ public sealed class WireTests
     {
         var score = RoundTrip(new ScoreResult([1], [-0.5], -0.5, "n", exact));
         Assert.Equal(("n", exact), (score.Numerics, score.Exact));
-        var status = RoundTrip(new DatasetStatus { Dataset = "d", Model = "m", Items = 1, Done = 1, Failed = 0, Skipped = 0, PrefilledTokens = 1, StoredBytes = 1, Seconds = 1, Exact = exact });
-        Assert.Equal(exact, status.Exact);
+        var status = RoundTrip(new DatasetStatus { Dataset = "d", Model = "m", Items = 1, Done = 1, Failed = 0, Skipped = 0, PrefilledTokens = 1, StoredBytes = 1, Seconds = 1, Exact = exact, Run = Guid.AllBitsSet });
+        Assert.Equal((exact, Guid.AllBitsSet), (status.Exact, status.Run));
         var model = RoundTrip(new ModelDescription { Model = "m", Dtype = "float32", Codec = "none", PageSize = 256, Fingerprint = "f", Window = 1, KvBytesPerToken = 1, Numerics = "n", Exact = exact });
         Assert.Equal(("n", exact), (model.Numerics, model.Exact));
         var context = new ContextDescription { Context = "c", Model = "m", State = "stored", Version = 1, Tokens = 1, Pages = 1, StoredBytes = 1, Resident = true, Created = DateTimeOffset.UnixEpoch, Labels = [] };

@@ -81,6 +81,22 @@ public sealed class DatasetGrainTests(OneSilo silo) : IClassFixture<OneSilo>
     }
 
     [Fact]
+    public async Task PrecomputeAsync_AnotherRunIsUnderWay_IsToldItsIdAndUnderThatHowItEnded()
+    {
+        var dataset = silo.Grains.GetGrain<IDatasetGrain>("joined/joined");
+        await dataset.PutItemsAsync(new PutItemsRequest { Digest = Digest, Shard = 0, Part = 0, Last = true, Items = Items });
+        var request = new PrecomputeRequest { Digest = Digest, Model = OneSilo.Model, Items = Items.Length };
+        Guid[] own = [Guid.NewGuid(), Guid.NewGuid()];
+        var watched = await Task.WhenAll(own.Select(run => dataset.PrecomputeAsync(request with { Run = run }).ToListAsync().AsTask()));
+
+        var run = Assert.Single(watched.SelectMany(static statuses => statuses).Select(static status => status.Run).Distinct())!.Value;
+        var other = Assert.Single(own, id => id != run); // whichever came second has joined the first
+        Assert.Equal([watched[0][^1]], await dataset.PrecomputeAsync(request with { Run = run }).ToListAsync(), StatusComparer);
+        Assert.Equal((2, 0), (watched[0][^1].Done, watched[0][^1].Skipped));
+        Assert.Equal((other, 2), await dataset.PrecomputeAsync(request with { Run = other }).LastAsync() is var second ? (second.Run!.Value, second.Skipped) : default);
+    }
+
+    [Fact]
     public async Task PrecomputeAsync_AnItemThatCannotBeComputed_FailsAloneAndIsNamed()
     {
         var tooLong = new DatasetItem("long", string.Join(' ', Enumerable.Repeat("miller", 4000)), []);
