@@ -57,7 +57,7 @@ internal sealed class GranaryClient(IGrainFactory grains, TimeProvider time, Tim
     public IGranaryCluster Cluster => new GranaryCluster(grains, _calls, time);
 
     /// <inheritdoc/>
-    public IGranaryStore Store(string? tenant) => new GranaryStore(grains, Names.Check("tenant", tenant ?? Names.DefaultTenant));
+    public IGranaryStore Store(string? tenant) => new GranaryStore(grains, _calls, Names.Check("tenant", tenant ?? Names.DefaultTenant));
 
     /// <inheritdoc/>
     public async Task<IReadOnlyList<ModelDescription>> ListModelsAsync(string? tenant, CancellationToken cancellationToken) =>

@@ -3,6 +3,10 @@ using Granary.Stores;
 namespace Granary.Client;
 
 /// <summary>What the store holds of a tenant, looked after by the cluster.</summary>
+/// <remarks>
+/// Where the silo that does it dies, it is begun anew elsewhere, and the result is that of the one that ended: what the other had taken away is not in it. While one runs with other
+/// options, it is waited for as for a silo that does not answer.
+/// </remarks>
 public interface IGranaryStore
 {
     /// <summary>Reads everything and checks it ahead of its use.</summary>

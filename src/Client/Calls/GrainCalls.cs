@@ -73,23 +73,6 @@ internal sealed partial class GrainCalls
         }
     }
 
-    /// <summary>Enumerates a grain's stream, once.</summary>
-    /// <typeparam name="T">The element.</typeparam>
-    /// <param name="call">Opens the stream with the token that cancels it.</param>
-    /// <param name="cancellationToken">Ends the stream at the grain, too.</param>
-    /// <returns>The elements.</returns>
-    public static async IAsyncEnumerable<T> StreamAsync<T>(
-        Func<CancellationToken, IAsyncEnumerable<T>> call,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        cancellationToken.ThrowIfCancellationRequested();
-        await using var stream = new StreamOpening<T>(call, cancellationToken);
-        while (await TranslateAsync(stream.MoveNextAsync(), cancellationToken).ConfigureAwait(false))
-        {
-            yield return stream.Current;
-        }
-    }
-
     /// <summary>Enumerates a grain's stream, and opens it again where it breaks: its silo died, or left.</summary>
     /// <typeparam name="T">The element.</typeparam>
     /// <param name="open">Opens the stream, from where it broke or from its start; called anew after each break.</param>
@@ -250,18 +233,6 @@ internal sealed partial class GrainCalls
         }
 
         return _time.GetElapsedTime(began) < most;
-    }
-
-    private static async ValueTask<bool> TranslateAsync(ValueTask<bool> move, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await move.ConfigureAwait(false);
-        }
-        catch (Exception e) when (CallErrors.TryTranslate(e, out var translated, cancellationToken))
-        {
-            throw translated;
-        }
     }
 
     private static partial class Log

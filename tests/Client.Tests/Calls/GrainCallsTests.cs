@@ -186,12 +186,12 @@ public sealed class GrainCallsTests
     }
 
     [Fact]
-    public async Task StreamAsync_SiloDiesInTheMiddle_GivesWhatCameThenUnavailable()
+    public async Task ReopenAsync_NothingIsToBeRetried_GivesWhatCameThenUnavailable()
     {
         var seen = new List<int>();
         var error = await Assert.ThrowsAsync<GranaryException>(async () =>
         {
-            await foreach (var element in GrainCalls.StreamAsync(_ => BreakAsync(), CancellationToken.None))
+            await foreach (var element in Once.ReopenAsync(_ => BreakAsync(), static _ => false, CancellationToken.None))
             {
                 seen.Add(element);
             }

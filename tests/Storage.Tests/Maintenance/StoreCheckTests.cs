@@ -99,6 +99,39 @@ public sealed class StoreCheckTests
         await _contexts.AssertWholeAsync("other", Stopping);
     }
 
+    [Fact, Trait("Invariant", "3")]
+    public async Task RunAsync_RepairIsCutOffAnywhere_IsEndedWhenRunAgain()
+    {
+        var total = int.MaxValue;
+        for (var cut = 1; cut < total; cut++)
+        {
+            var objects = new InMemoryObjectStore(_time);
+            var contexts = new StoredContexts(objects, _time);
+            await contexts.CreateAsync("a", Ids, Stopping);
+            await contexts.CreateAsync("other", [.. Ids.Reverse()], Stopping);
+            foreach (var page in await contexts.PagesAsync(Ids, Stopping))
+            {
+                await objects.PutAsync(page.Key, new(ChunkDamage.Of((await objects.FindAsync(page.Key, Stopping))!.Content, "first byte of the data")), Precondition.None, Stopping);
+            }
+
+            using var stopping = new CancellationTokenSource();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => new StoreCheck(objects, _time).RunAsync(StoredContexts.Tenant, repair: true, Cut, stopping.Token));
+
+            Assert.All((await CheckAsync(repair: true, objects)).Faults, static fault => Assert.True(fault.Repaired));
+            Assert.Empty((await CheckAsync(repair: true, objects)).Faults);
+            Assert.Equal(Ids, (await contexts.Manifests.FindAsync(StoredContexts.Tenant, StoredContexts.Model, "a", Stopping))!.Manifest.TokenIds);
+            await contexts.AssertWholeAsync("other", Stopping);
+
+            void Cut(StoreCheckProgress at)
+            {
+                total = at.Total;
+                Assert.True(at.Done < cut || stopping.CancelAsync() is not null);
+            }
+        }
+
+        Assert.Equal(8, total);
+    }
+
     [Fact, Trait("Invariant", "1")]
     public async Task RunAsync_ChunkHasOtherBitsThanTheManifestSays_FindsIt()
     {
@@ -216,5 +249,5 @@ public sealed class StoreCheckTests
         Assert.Empty((await CheckAsync(repair: true)).Faults);
     }
 
-    private Task<StoreCheckReport> CheckAsync(bool repair) => new StoreCheck(_objects, _time).RunAsync(StoredContexts.Tenant, repair, static _ => { }, Stopping);
+    private Task<StoreCheckReport> CheckAsync(bool repair, InMemoryObjectStore? objects = null) => new StoreCheck(objects ?? _objects, _time).RunAsync(StoredContexts.Tenant, repair, static _ => { }, Stopping);
 }
