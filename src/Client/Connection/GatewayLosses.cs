@@ -14,18 +14,13 @@ internal sealed class GatewayLosses(TimeProvider time)
     /// <summary>Gets what ends shortly after the next end of a connection; to be taken before a call is made.</summary>
     public Task Next => Volatile.Read(ref _next).Task;
 
-    /// <summary>Watches a client's connections.</summary>
+    /// <summary>Watches a client's connections; those that never were open are none.</summary>
     /// <param name="connections">Where each connection passes.</param>
     public void Watch(IConnectionBuilder connections) => connections.Use(next => async context =>
     {
-        try
-        {
-            await next(context).ConfigureAwait(false);
-        }
-        finally
-        {
-            Note();
-        }
+        // Orleans ends a connection that was open without an error, whatever became of it. One whose handshake fails throws: it has carried no call, and what waited for it Orleans sends by another.
+        await next(context).ConfigureAwait(false);
+        Note();
     });
 
     /// <summary>Notes that a connection has ended. What is called from now on takes another one.</summary>
