@@ -1,4 +1,5 @@
 using Granary.Errors;
+using Granary.Grains.Hosting;
 using Granary.Silo.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -24,8 +25,15 @@ public static class GranaryHost
         builder.Configuration.AddConfiguration(configuration);
         logging(builder.Logging);
         var options = GranarySettings.Read(configuration);
+        GranaryOptionsValidator.Check(options);
         var store = StoreOpening.Open(options.Store);
-        builder.AddGranarySilo(options, store);
+        if (WarmsUp(options))
+        {
+            using var logs = LoggerFactory.Create(logging);
+            await new WarmUp(options.Engine, TimeProvider.System, logs.CreateLogger<WarmUp>()).RunAsync(cancellationToken);
+        }
+
+        builder.AddGranarySilo(options, store); // not before: it chooses ports that are free now
         using var host = builder.Build();
         try
         {
@@ -42,4 +50,6 @@ public static class GranaryHost
         ready($"Silo {name} ({options.Role.ToString().ToLowerInvariant()}) serves {models} at {endpoints.AdvertisedIPAddress}:{endpoints.GatewayPort}, store {store.Description}");
         await host.WaitForShutdownAsync(cancellationToken);
     }
+    // A silo alone would only start later, and a front computes nothing.
+    internal static bool WarmsUp(GranaryOptions options) => options.Silo.WarmUp && options.Cluster != "localhost" && options.Role != SiloRole.Front;
 }

@@ -1,4 +1,5 @@
 using Granary.Client.Connection;
+using Granary.Errors;
 using Granary.Grains.Hosting;
 using Microsoft.Extensions.Options;
 
@@ -7,6 +8,17 @@ namespace Granary.Silo;
 /// <summary>Refuses settings with which a silo could not start, all faults at once.</summary>
 internal sealed class GranaryOptionsValidator : IValidateOptions<GranaryOptions>
 {
+    /// <summary>Refuses what <see cref="Validate"/> finds.</summary>
+    /// <exception cref="GranaryException"><c>InvalidArgument</c>: the message names every setting that is wrong.</exception>
+    public static void Check(GranaryOptions options)
+    {
+        var faults = new GranaryOptionsValidator().Validate(null, options);
+        if (faults.Failed)
+        {
+            throw new GranaryException(ErrorCodes.InvalidArgument, faults.FailureMessage, "Correct the settings.");
+        }
+    }
+
     /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, GranaryOptions options)
     {

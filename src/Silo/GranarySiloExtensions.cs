@@ -27,11 +27,6 @@ public static class GranarySiloExtensions
     /// <returns>The host.</returns>
     public static IHostApplicationBuilder AddGranarySilo(this IHostApplicationBuilder builder, GranaryOptions options, IObjectStore store)
     {
-        if (options.Silo.WarmUp && options.Cluster != "localhost")
-        {
-            builder.Services.AddHostedService<WarmUp>(); // before Orleans, which starts after it
-        }
-
         builder.AddSilo(options, store);
         builder.Services.Configure<DrainOptions>(drain => drain.Timeout = options.Silo.DrainTimeout);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.Silo.DrainTimeout + MostStop);
@@ -46,12 +41,7 @@ public static class GranarySiloExtensions
         services.AddOptions<GranaryOptions>().ValidateOnStart();
         services.AddSingleton(Options.Create(options));
         services.AddSingleton<IValidateOptions<GranaryOptions>, GranaryOptionsValidator>();
-        var faults = new GranaryOptionsValidator().Validate(null, options);
-        if (faults.Failed)
-        {
-            throw new Errors.GranaryException(Errors.ErrorCodes.InvalidArgument, faults.FailureMessage, "Correct the settings.");
-        }
-
+        GranaryOptionsValidator.Check(options);
         services.Configure<EngineOptions>(engine => (engine.Threads, engine.QueueCapacity) = (options.Engine.Threads, options.Engine.QueueCapacity));
         return builder.UseOrleans(silo =>
         {

@@ -105,8 +105,6 @@ internal sealed partial class ContextGrain
                 stopping);
             var accepted = await AcceptAsync(creation, planned, stopping);
             transition.OutliveCallers();
-            sweeps.Ensure(Id.Tenant); // what is stored has to be collected one day
-            sweeps.Ensure(accepted.Manifest.ChunkTenant);
             var chain = await ChainOfAsync(accepted.Manifest, stopping);
             transition.Report(new ContextProgress(ContextStage.Accepted, 0, ids.Length));
             if (inherited is not null)

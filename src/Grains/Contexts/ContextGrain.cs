@@ -197,6 +197,8 @@ internal sealed partial class ContextGrain(
         {
             var (asked, commits) = (time.GetTimestamp(), _commits);
             var committed = await manifests.CommitAsync(next, previous, cancellationToken);
+            sweeps.Ensure(next.Tenant); // what it leaves behind has to be collected one day
+            sweeps.Ensure(next.ChunkTenant);
             if (commits == _commits)
             {
                 Adopt(committed, asked);

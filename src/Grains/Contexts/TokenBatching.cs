@@ -1,10 +1,13 @@
 namespace Granary.Grains.Contexts;
 
-/// <summary>Says which tokens of an answer travel in one message: those that come quicker than <see cref="LongestHold"/>. A message for each would take its time from the cores that decode.</summary>
+/// <summary>Says which tokens of an answer travel in one message: those of a model that gives one each millisecond or more. A message for each would take its time from the cores that decode.</summary>
 internal sealed class TokenBatching(TimeProvider time)
 {
-    /// <summary>The longest that a token waits for others: a third of a screen's frame.</summary>
-    public static readonly TimeSpan LongestHold = TimeSpan.FromMilliseconds(5);
+    /// <summary>A token that comes so soon after others have left is held; later ones leave at once.</summary>
+    public static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>From one message of tokens that are held to the next: a third of a screen's frame.</summary>
+    public static readonly TimeSpan Apart = TimeSpan.FromMilliseconds(5);
 
     private long? _left;
 
@@ -14,9 +17,9 @@ internal sealed class TokenBatching(TimeProvider time)
     /// <returns>A wait, after which they leave; <see langword="null"/> where they leave at once.</returns>
     public Task? Hold(Task finished, CancellationToken cancellationToken)
     {
-        if (_left is { } left && LongestHold - time.GetElapsedTime(left) is { Ticks: > 0 } hold && !finished.IsCompleted)
+        if (_left is { } left && time.GetElapsedTime(left) is var since && since < Soon && !finished.IsCompleted)
         {
-            return HoldAsync(Task.WhenAny(finished, Task.Delay(hold, time, cancellationToken)));
+            return HoldAsync(Task.WhenAny(finished, Task.Delay(Apart - since, time, cancellationToken)));
         }
 
         _left = time.GetTimestamp();
@@ -25,7 +28,7 @@ internal sealed class TokenBatching(TimeProvider time)
 
     private async Task HoldAsync(Task hold)
     {
-        await hold.ConfigureAwait(false);
+        await hold;
         _left = time.GetTimestamp();
     }
 }

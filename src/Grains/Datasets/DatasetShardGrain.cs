@@ -115,8 +115,7 @@ internal sealed partial class DatasetShardGrain(
                 throw new GranaryException(ErrorCodes.Unavailable, $"The silo of shard {Shard} of '{Dataset}' is about to leave.", "Join it again: it goes on where it stopped.");
             }
 
-            run.Ended = true;
-            await SaveAsync();
+            await EndAsync();
             try
             {
                 await this.UnregisterReminder(reminder, CancellationToken.None);
@@ -129,6 +128,20 @@ internal sealed partial class DatasetShardGrain(
 
         transition.Report(Describe(run));
         return true;
+
+        async Task EndAsync()
+        {
+            run.Ended = true;
+            try
+            {
+                await SaveAsync();
+            }
+            catch
+            {
+                run.Ended = false; // it is not known to have: a tick of the reminder takes it up again
+                throw;
+            }
+        }
 
         async Task WorkAsync(Queue<DatasetItem> remaining)
         {

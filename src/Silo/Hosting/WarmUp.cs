@@ -13,28 +13,30 @@ using Orleans.Configuration;
 
 namespace Granary.Silo.Hosting;
 
-/// <summary>Does once, before the silo joins its cluster, what it will be asked for: in a silo of its own, on a model of a few kilobytes and a store in memory. .NET compiles a method at its first call, for which
+/// <summary>Does once, before a silo of a cluster starts, what it will be asked for: in a silo of its own, on a model of a few kilobytes and a store in memory. .NET compiles a method at its first call, for which
 /// the first callers of a silo that has just joined would wait up to a second.</summary>
-/// <remarks>Hosted services start in the order of their registration: this one is registered before Orleans.</remarks>
-internal sealed partial class WarmUp(IOptions<GranaryOptions> options, TimeProvider time, ILogger<WarmUp> logger) : IHostedService
+internal sealed partial class WarmUp(GranaryEngineOptions engine, TimeProvider time, ILogger<WarmUp> logger)
 {
     private const string Model = "warm-up";
     private const int Vocabulary = 256;
     private static readonly TimeSpan MostTime = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan MostStop = TimeSpan.FromSeconds(5);
 
     // Longer than a page, so that a page is full and the next one is not.
     private static readonly TokenInput Context = TokenInput.OfTokens([.. Enumerable.Range(0, 300).Select(static id => id % Vocabulary)]);
     private static readonly TokenInput Prompt = TokenInput.OfTokens([1, 2, 3]);
 
-    /// <inheritdoc/>
-    public async Task StartAsync(CancellationToken cancellationToken)
+    /// <summary>Does it. What goes wrong is logged.</summary>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    public async Task RunAsync(CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
         using var limit = new CancellationTokenSource(MostTime, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            await RunAsync(either.Token);
+            await RunInFolderAsync(either.Token);
             Log.Ended(logger, time.GetElapsedTime(started).TotalSeconds);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
@@ -44,17 +46,14 @@ internal sealed partial class WarmUp(IOptions<GranaryOptions> options, TimeProvi
         }
     }
 
-    /// <inheritdoc/>
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-    private async Task RunAsync(CancellationToken cancellationToken)
+    private async Task RunInFolderAsync(CancellationToken cancellationToken)
     {
         var folder = Directory.CreateTempSubdirectory("granary-warm-up-");
         try
         {
             var checkpoint = Path.Combine(folder.FullName, Model);
             RandomCheckpoint.Create(Shape(), seed: 0, checkpoint, cancellationToken: cancellationToken);
-            await RunAsync(checkpoint, new FingerprintCache(Path.Combine(folder.FullName, "fingerprints")), cancellationToken);
+            await ServeAsync(checkpoint, new FingerprintCache(Path.Combine(folder.FullName, "fingerprints")), cancellationToken);
         }
         finally
         {
@@ -62,12 +61,12 @@ internal sealed partial class WarmUp(IOptions<GranaryOptions> options, TimeProvi
         }
     }
 
-    private async Task RunAsync(string checkpoint, FingerprintCache fingerprints, CancellationToken cancellationToken)
+    private async Task ServeAsync(string checkpoint, FingerprintCache fingerprints, CancellationToken cancellationToken)
     {
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddSingleton(new ModelLoadOptions(Fingerprints: fingerprints));
         builder.Configuration[$"Granary:Models:{Model}:Path"] = checkpoint;
-        builder.AddSilo(new GranaryOptions { Engine = options.Value.Engine, Silo = { Port = 0, GatewayPort = 0 }, Models = { [Model] = new() { Path = checkpoint } } }, new InMemoryObjectStore(time));
+        builder.AddSilo(new GranaryOptions { Engine = engine, Silo = { Port = 0, GatewayPort = 0 }, Models = { [Model] = new() { Path = checkpoint } } }, new InMemoryObjectStore(time));
         using var host = builder.Build();
         await host.StartAsync(cancellationToken);
         try
@@ -76,15 +75,16 @@ internal sealed partial class WarmUp(IOptions<GranaryOptions> options, TimeProvi
             var gateway = host.Services.GetRequiredService<IOptions<EndpointOptions>>().Value.GatewayPort;
             await using var connection = await GranaryConnection.ConnectAsync(
                 options => options.Cluster = string.Create(CultureInfo.InvariantCulture, $"localhost:{gateway}"), logging: null, cancellationToken);
-            await ServeAsync(connection.Client, cancellationToken);
+            await CallAsync(connection.Client, cancellationToken);
         }
         finally
         {
-            await host.StopAsync(CancellationToken.None);
+            using var patience = new CancellationTokenSource(MostStop, time);
+            await host.StopAsync(patience.Token);
         }
     }
 
-    private static async Task ServeAsync(IGranaryClient client, CancellationToken cancellationToken)
+    private static async Task CallAsync(IGranaryClient client, CancellationToken cancellationToken)
     {
         var (context, fork) = (client.Context(Model, "warm-up"), client.Context(Model, "fork"));
         await EndAsync(context.CreateAsync(new CreateContextRequest { Input = Context }, cancellationToken));

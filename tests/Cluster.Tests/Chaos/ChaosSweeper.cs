@@ -12,9 +12,6 @@ internal sealed class ChaosSweeper(IGranaryClient client, ChaosLedger ledger, Ti
     /// <summary>Gets the sweeps that ended.</summary>
     public int Ended { get; private set; }
 
-    /// <summary>Gets the sweeps that their silo's end cut off; the next one goes on.</summary>
-    public int CutOff { get; private set; }
-
     /// <summary>Gets the contexts whose time was over.</summary>
     public int Expired { get; private set; }
 
@@ -34,7 +31,7 @@ internal sealed class ChaosSweeper(IGranaryClient client, ChaosLedger ledger, Ti
         }
     }
 
-    public override string ToString() => $"{Ended} sweeps ended, {CutOff} were cut off: {Expired} contexts expired, {Tombstones} tombstones and {Chunks} chunks deleted";
+    public override string ToString() => $"{Ended} sweeps: {Expired} contexts expired, {Tombstones} tombstones and {Chunks} chunks deleted";
 
     private async Task SweepAsync(CancellationToken cancellationToken)
     {
@@ -55,10 +52,6 @@ internal sealed class ChaosSweeper(IGranaryClient client, ChaosLedger ledger, Ti
             {
                 ledger.Violate($"a sweep could not read '{manifest}'");
             }
-        }
-        catch (GranaryException e) when (e.Code == ErrorCodes.Unavailable)
-        {
-            CutOff++;
         }
         catch (GranaryException e)
         {

@@ -1,9 +1,7 @@
 using System.Collections.Concurrent;
+using Granary.Grains.Hosting;
 using Granary.Silo.Hosting;
-using Granary.Storage.Objects;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Granary.Silo.Tests.Hosting;
@@ -13,20 +11,20 @@ public sealed class WarmUpTests
     private readonly Events _events = new();
 
     [Fact]
-    public async Task StartAsync_DoesAllThatASiloDoes_AndLeavesNothing()
+    public async Task RunAsync_DoesAllThatASiloDoes_AndLeavesNothing()
     {
         var before = Folders();
-        await New(TimeProvider.System).StartAsync(TestContext.Current.CancellationToken);
+        await New(TimeProvider.System).RunAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal([4000], _events.Ids);
         Assert.Equal(before, Folders());
     }
 
     [Fact]
-    public async Task StartAsync_TakesTooLong_IsGivenUpWithAWarning()
+    public async Task RunAsync_TakesTooLong_IsGivenUpWithAWarning()
     {
         var time = new FakeTimeProvider();
-        var starting = New(time).StartAsync(TestContext.Current.CancellationToken);
+        var starting = New(time).RunAsync(TestContext.Current.CancellationToken);
         time.Advance(TimeSpan.FromMinutes(1));
         await starting;
 
@@ -34,10 +32,10 @@ public sealed class WarmUpTests
     }
 
     [Fact]
-    public async Task StartAsync_SiloIsToldToStop_EndsWithThat()
+    public async Task RunAsync_SiloIsToldToStop_EndsWithThat()
     {
         using var stopping = new CancellationTokenSource();
-        var starting = New(TimeProvider.System).StartAsync(stopping.Token);
+        var starting = New(TimeProvider.System).RunAsync(stopping.Token);
         await stopping.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => starting);
@@ -45,21 +43,16 @@ public sealed class WarmUpTests
     }
 
     [Theory]
-    [InlineData("redis://127.0.0.1:6379", true, true)]
-    [InlineData("redis://127.0.0.1:6379", false, false)]
-    [InlineData("localhost", true, false)] // nobody else serves meanwhile: it would only start later
-    public void AddGranarySilo_OfACluster_WarmsUpBeforeItJoins(string cluster, bool set, bool warmsUp)
-    {
-        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
-        builder.AddGranarySilo(new GranaryOptions { Cluster = cluster, Silo = { WarmUp = set } }, new InMemoryObjectStore(TimeProvider.System));
-        var services = builder.Services.Where(static service => service.ServiceType == typeof(IHostedService)).Select(static service => service.ImplementationType).ToList();
-
-        Assert.Equal(warmsUp ? 0 : -1, services.IndexOf(typeof(WarmUp)));
-    }
+    [InlineData("redis://127.0.0.1:6379", true, null, true)]
+    [InlineData("redis://127.0.0.1:6379", false, null, false)]
+    [InlineData("redis://127.0.0.1:6379", true, SiloRole.Front, false)]
+    [InlineData("localhost", true, null, false)]
+    public void WarmsUp_ASiloThatComputesForACluster(string cluster, bool set, SiloRole? role, bool warmsUp) => Assert.Equal(
+        warmsUp, GranaryHost.WarmsUp(new GranaryOptions { Cluster = cluster, Models = { ["m"] = new() { Path = "m" } }, Silo = { WarmUp = set, Role = role } }));
 
     private static string[] Folders() => [.. Directory.EnumerateDirectories(Path.GetTempPath(), "granary-warm-up-*").Order(StringComparer.Ordinal)];
 
-    private WarmUp New(TimeProvider time) => new(Options.Create(new GranaryOptions { Engine = { Threads = 1 } }), time, _events);
+    private WarmUp New(TimeProvider time) => new(new GranaryEngineOptions { Threads = 1 }, time, _events);
 
     private sealed class Events : ILogger<WarmUp>
     {
