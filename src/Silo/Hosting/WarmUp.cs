@@ -39,8 +39,10 @@ internal sealed partial class WarmUp(GranaryEngineOptions engine, TimeProvider t
             await RunInFolderAsync(either.Token);
             Log.Ended(logger, time.GetElapsedTime(started).TotalSeconds);
         }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception e)
         {
+            cancellationToken.ThrowIfCancellationRequested();
+
             // The edge: a silo that cannot warm up serves all the same, its first callers later.
             Log.Failed(logger, e);
         }

@@ -35,9 +35,9 @@ public sealed class TokenBatchingTests
             _time.Advance(TimeSpan.FromMilliseconds(0.5));
             var hold = batching.Hold(_finished.Task, TestContext.Current.CancellationToken);
             Assert.NotNull(hold);
-            _time.Advance(TimeSpan.FromMilliseconds(4));
+            _time.Advance(TimeSpan.FromMilliseconds(3));
             Assert.False(hold.IsCompleted);
-            _time.Advance(TimeSpan.FromMilliseconds(0.5));
+            _time.Advance(TimeSpan.FromMilliseconds(1.5));
             await hold.WaitAsync(TestContext.Current.CancellationToken);
         }
     }
