@@ -8,7 +8,7 @@ namespace Granary.Cluster.Tests.Processes;
 /// <summary>A <c>granary serve</c> of its own, set by its environment as a deployment sets it.</summary>
 internal sealed class SiloProcess : IAsyncDisposable
 {
-    private const int StartNiceness = 19;
+    private const int StartNiceness = 10;
     private static readonly TimeSpan MostStart = TimeSpan.FromSeconds(60); // at the lowest priority, beside whatever else runs here
     private static readonly TimeSpan MostStop = TimeSpan.FromSeconds(20);
     private readonly ChildProcess _process;
