@@ -8,6 +8,7 @@ internal sealed class ChaosSilos : IAsyncDisposable
     private const int Count = 3;
     private static readonly TimeSpan MostEnd = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan MostSelfEnd = TimeSpan.FromSeconds(15);
+    private static readonly IReadOnlyDictionary<string, string?> Settings = new Dictionary<string, string?>(SiloProcess.CrashSettings) { ["Granary__Silo__WarmUp"] = "true" };
     private readonly string _store;
     private readonly string _cluster;
     private readonly Slot[] _slots = [.. Enumerable.Range(0, Count).Select(static _ => new Slot())];
@@ -114,7 +115,7 @@ internal sealed class ChaosSilos : IAsyncDisposable
 
     private async Task StartAsync(Slot slot, CancellationToken cancellationToken)
     {
-        slot.Silo = await SiloProcess.StartAsync(_store, _cluster, cancellationToken, settings: SiloProcess.CrashSettings);
+        slot.Silo = await SiloProcess.StartAsync(_store, _cluster, cancellationToken, settings: Settings);
         slot.IsReady = true;
     }
 

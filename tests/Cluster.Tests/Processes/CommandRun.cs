@@ -13,6 +13,7 @@ internal sealed record CommandRun(string Command, int ExitCode, IReadOnlyList<st
     public static IReadOnlyDictionary<string, string?> Environment { get; } = new Dictionary<string, string?>
     {
         ["Granary__Engine__Threads"] = "1",
+        ["Granary__Silo__WarmUp"] = "false", // but for chaos nobody minds how quick a first call is, and each silo would start seconds later
         ["Granary__Plan__Default"] = "load", // the sample's contexts are computed about as quickly: which way an answer came must not depend on the machine
     };
 
