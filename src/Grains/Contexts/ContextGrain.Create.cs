@@ -173,30 +173,21 @@ internal sealed partial class ContextGrain
     // Commits the ids, so that the context exists whatever crashes; a creation that was cut off is taken up where it stands.
     private async Task<StoredManifest> AcceptAsync(Creation creation, ChunkIdentity[] chain, CancellationToken stopping)
     {
-        var (id, ids) = (Id, creation.Ids);
+        var ids = creation.Ids;
         if (Alive(_stored) is { } existing)
         {
             RefuseOtherIds(existing.Manifest, ids);
             return existing;
         }
 
-        var now = time.GetUtcNow();
-        var manifest = new ContextManifest
+        var first = FirstVersion();
+        var manifest = first with
         {
-            Tenant = id.Tenant,
-            Model = id.Model,
-            Name = id.Name,
-            Incarnation = Guid.NewGuid().ToString("N"),
-            Version = 1,
-            State = ManifestStates.Accepted,
-            Fingerprint = Model.Spec.Fingerprint,
             Shared = creation.ChunkTenant == ChunkIdentity.SharedTenant,
             Chunks = new Dictionary<string, ManifestChunk[]> { [Model.Numerics] = ManifestChunks(chain) },
             TokenIds = ids,
             TokenizerDigest = creation.Parent is { } parent ? parent.TokenizerDigest : Model.Spec.TokenizerDigest,
-            Created = now,
-            Updated = now,
-            Expires = creation.TimeToLive is { } life ? Lifetimes.After(now, life) : null,
+            Expires = creation.TimeToLive is { } life ? Lifetimes.After(first.Created, life) : null,
             TimeToLive = creation.RefreshOnHit ? creation.TimeToLive : null,
             Labels = creation.Labels,
             TruncatedTokens = creation.Truncated,

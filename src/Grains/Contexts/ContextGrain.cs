@@ -107,7 +107,7 @@ internal sealed partial class ContextGrain(
         {
             try
             {
-                var found = isReadable ? await FindAsync() : await manifests.FindInvalidAsync(Unreadable(), CancellationToken.None);
+                var found = isReadable ? await FindAsync() : await manifests.FindInvalidAsync(FirstVersion(), CancellationToken.None);
                 if (found?.Manifest.FindOperation(operationId) is not null)
                 {
                     return true; // it was done by this very request, whatever the name has become since
@@ -139,8 +139,8 @@ internal sealed partial class ContextGrain(
         }
     }
 
-    // What a manifest counts as of which not even the operations are known.
-    private ContextManifest Unreadable()
+    // A life of the name begins with it. What cannot be read counts as such a one, too: not even its operations are known.
+    private ContextManifest FirstVersion()
     {
         var (id, now) = (Id, time.GetUtcNow());
         return new ContextManifest

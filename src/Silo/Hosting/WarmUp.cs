@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Granary.Client;
 using Granary.Contexts;
@@ -13,7 +14,7 @@ using Orleans.Configuration;
 
 namespace Granary.Silo.Hosting;
 
-/// <summary>Does once, before a silo of a cluster starts, what it will be asked for: in a silo of its own, on a model of a few kilobytes and a store in memory. .NET compiles a method at its first call, for which
+/// <summary>Does once, before a silo of a cluster starts, what it will be asked for: in a silo of its own, on a model of a megabyte and a store in memory. .NET compiles a method at its first call, for which
 /// the first callers of a silo that has just joined would wait up to a second.</summary>
 internal sealed partial class WarmUp(GranaryEngineOptions engine, TimeProvider time, ILogger<WarmUp> logger)
 {
@@ -111,25 +112,9 @@ internal sealed partial class WarmUp(GranaryEngineOptions engine, TimeProvider t
         }
     }
 
-    private static ModelConfig Shape() => new()
-    {
-        ModelType = "gpt_neox",
-        Layers = 1,
-        HiddenSize = 64,
-        Heads = 2,
-        KvHeads = 2,
-        HeadDim = 32,
-        IntermediateSize = 128,
-        VocabularySize = Vocabulary,
-        Window = 512,
-        RotaryDimensions = 8,
-        RotaryBase = 10000,
-        LayerNormEpsilon = 1e-5,
-        Activation = Activation.Gelu,
-        ParallelResidual = true,
-        TiedEmbeddings = false,
-        AttentionBias = true,
-    };
+    private static ModelConfig Shape() => PythiaShapes.TryGet("14m", out var smallest)
+        ? smallest with { Layers = 1, VocabularySize = Vocabulary, Window = 512, EosTokenId = null }
+        : throw new UnreachableException("pythia-14m");
 
     private static partial class Log
     {
