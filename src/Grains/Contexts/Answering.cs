@@ -80,6 +80,7 @@ internal sealed class Answering(ServedModel model, IModelWorkerGrain worker, KvR
                 TopLogProbabilities = Options.TopLogProbabilities,
             },
             Batch = Batch,
+            Streamed = !Batch,
             OnToken = token => tokens.Writer.TryWrite(token),
             CancellationToken = stopping.Token,
         }));

@@ -14,6 +14,9 @@ namespace Granary.Inference.Engine;
 /// </remarks>
 public sealed partial class DeviceEngine : IAsyncDisposable
 {
+    // What carries a first token away needs a processor for some hundred microseconds. A step takes them all, and the kernel may let it keep them for a tick of 4 ms.
+    private static readonly TimeSpan HandOver = TimeSpan.FromMilliseconds(1);
+
     private readonly EngineOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
@@ -151,6 +154,10 @@ public sealed partial class DeviceEngine : IAsyncDisposable
             while (_queue.Take() is var (control, request) && (control is not null || request is not null))
             {
                 RunOne(control, request);
+                if (request is { HandsOver: true } && _options.EffectiveThreads >= Environment.ProcessorCount)
+                {
+                    _queue.AwaitAnother(request, HandOver);
+                }
             }
         }
         catch (Exception exception)

@@ -14,6 +14,9 @@ internal abstract class EngineRequest(bool batch, CancellationToken cancellation
     /// <summary>Gets or sets what is told that the request ends, once and before its task does: whoever waits for it finds its place free.</summary>
     public Action Leaves { get; set; } = static () => { };
 
+    /// <summary>Gets whether the step that ended gave what a caller waits for, while more steps follow.</summary>
+    public virtual bool HandsOver => false;
+
     /// <summary>Gets the time that the request has spent on the device thread.</summary>
     public TimeSpan DeviceTime { get; private set; }
 

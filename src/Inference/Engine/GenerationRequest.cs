@@ -37,6 +37,8 @@ internal sealed class GenerationRequest : ModelRequest<GenerationResult>
         Hold(work.Tail.Data);
     }
 
+    public override bool HandsOver => _work.Streamed && _tokens.Count == _work.GivenIds.Length + 1; // its first new one
+
     protected override GenerationResult Result => new()
     {
         FinishReason = _finishReason ?? throw new InvalidOperationException("The answer has not ended."),

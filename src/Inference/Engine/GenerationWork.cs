@@ -30,6 +30,10 @@ public sealed record GenerationWork
     /// <summary>Gets whether interactive requests go first.</summary>
     public bool Batch { get; init; }
 
+    /// <summary>Gets whether somebody waits for the first token outside of the process's engine.</summary>
+    /// <value>Where it is set, and the engine computes on all processors and has nothing else to do, it leaves them for up to a millisecond after that token, for what carries it. Default: <see langword="false"/>.</value>
+    public bool Streamed { get; init; }
+
     /// <summary>Gets who is told of each token, on the device thread: it must be quick and must not throw.</summary>
     public Action<GeneratedToken>? OnToken { get; init; }
 

@@ -114,6 +114,20 @@ internal sealed class WorkQueue(int capacity)
         }
     }
 
+    /// <summary>Waits for an action or another request, where a request is all that there is; on the device thread.</summary>
+    /// <param name="request">The request; one that ended waits for nothing.</param>
+    /// <param name="most">The longest wait.</param>
+    public void AwaitAnother(EngineRequest request, TimeSpan most)
+    {
+        lock (_gate)
+        {
+            if (_interactive.Count + _batch.Count == 1 && LaneOf(request).First?.Value == request && _control.Count == 0 && !_stopped)
+            {
+                Monitor.Wait(_gate, most);
+            }
+        }
+    }
+
     /// <summary>Removes a request that waits; false if it ended already. On the device thread, where none is in a step.</summary>
     public bool Remove(EngineRequest request)
     {

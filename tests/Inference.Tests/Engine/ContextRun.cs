@@ -67,7 +67,7 @@ internal sealed class ContextRun : IDisposable
 
     public byte[][] Bytes() => [.. Pages.Select(page => page.Span.ToArray())];
 
-    public async Task<GenerationResult> AskAsync(int[] prompt, SamplingOptions options, Action<GeneratedToken>? onToken = null, bool batch = false, CancellationToken cancellationToken = default)
+    public async Task<GenerationResult> AskAsync(int[] prompt, SamplingOptions options, Action<GeneratedToken>? onToken = null, bool batch = false, bool streamed = false, CancellationToken cancellationToken = default)
     {
         var capacity = prompt.Length + options.MaxNewTokens;
         using var reservation = await Budget.AdmitAsync(capacity * Model.Layout.BytesPerToken, batch, cancellationToken);
@@ -81,6 +81,7 @@ internal sealed class ContextRun : IDisposable
             Options = options,
             OnToken = onToken,
             Batch = batch,
+            Streamed = streamed,
             CancellationToken = cancellationToken,
         });
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Granary.Inference.Checkpoints;
 using Granary.Inference.Engine;
 using Granary.Inference.Errors;
@@ -88,6 +89,36 @@ public sealed class DeviceEngineTests(EngineFixture engine)
         await running;
         Assert.Equal((0, 0), (seen, own.QueueDepth));
         Assert.Equal(context.Pages.Sum(page => page.Bytes), context.Budget.UsedBytes);
+    }
+
+    [Fact]
+    public async Task Generate_OnAllProcessors_LeavesThemToTheFirstTokenOfAStreamOnly()
+    {
+        await using var own = NewEngine(threads: Environment.ProcessorCount);
+        var model = await LoadAsync(own);
+        using var context = await ContextRun.PrefillAsync(model, [1, 2, 3]);
+        var left = TimeSpan.FromMilliseconds(0.9); // a millisecond, by the kernel's coarser clock
+
+        var streamed = await GapsAsync(streamed: true);
+        var whole = await GapsAsync(streamed: false);
+
+        Assert.True(streamed.Min(static gaps => gaps[0]) >= left);
+        Assert.True(streamed.Min(static gaps => gaps[1]) < left);
+        Assert.True(whole.Min(static gaps => gaps[0]) < left);
+
+        // From one token to the next, of twenty asks.
+        async Task<List<TimeSpan[]>> GapsAsync(bool streamed)
+        {
+            var all = new List<TimeSpan[]>();
+            for (var ask = 0; ask < 20; ask++)
+            {
+                var times = new List<long>();
+                await context.AskAsync([4], ExactnessTests.Options(3), _ => times.Add(Stopwatch.GetTimestamp()), streamed: streamed);
+                all.Add([.. times.Zip(times.Skip(1), Stopwatch.GetElapsedTime)]);
+            }
+
+            return all;
+        }
     }
 
     [Fact, Trait("Invariant", "7")]
@@ -316,8 +347,8 @@ public sealed class DeviceEngineTests(EngineFixture engine)
         Assert.Equal("ModelNotFound", refused.Code);
     }
 
-    private static DeviceEngine NewEngine(int capacity = 1024) =>
-        new(new EngineOptions { Threads = 1, QueueCapacity = capacity }, TimeProvider.System, NullLogger.Instance);
+    private static DeviceEngine NewEngine(int capacity = 1024, int threads = 1) =>
+        new(new EngineOptions { Threads = threads, QueueCapacity = capacity }, TimeProvider.System, NullLogger.Instance);
 
     private static Task<LoadedModel> LoadAsync(DeviceEngine engine) => engine.LoadAsync(
         EngineFixture.Golden("models/" + Model), Model, new ModelLoadOptions(Fingerprints: new FingerprintCache(Path.Combine(AppContext.BaseDirectory, "fingerprints"))));

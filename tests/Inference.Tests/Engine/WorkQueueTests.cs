@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Granary.Inference.Engine;
 using Granary.Inference.Errors;
 
@@ -121,6 +122,46 @@ public sealed class WorkQueueTests
         Assert.Equal((null, null), queue.Take());
         Assert.Equal("Unavailable", Assert.Throws<InferenceException>(() => queue.Add(Request(batch: false))).Code);
         Assert.Equal(requests, queue.TakeAll());
+    }
+
+    [Fact]
+    public void AwaitAnother_OneRequestAlone_WaitsUntilAnotherComesOrTheTimeIsOver()
+    {
+        var queue = new WorkQueue(capacity: 8);
+        Add(queue, batch: false, count: 1);
+        var only = TakeAndPutBack(queue);
+        var started = Stopwatch.GetTimestamp();
+
+        queue.AwaitAnother(only, TimeSpan.FromMilliseconds(20));
+
+        Assert.True(Stopwatch.GetElapsedTime(started) >= TimeSpan.FromMilliseconds(19)); // the kernel's clock is a coarser one
+        var adding = new Thread(() => Add(queue, batch: true, count: 1));
+        adding.Start();
+        queue.AwaitAnother(only, TimeSpan.FromHours(1));
+        adding.Join();
+        Assert.Equal(2, queue.Depth);
+    }
+
+    [Fact]
+    public void AwaitAnother_SomethingElseWaits_ReturnsAtOnce()
+    {
+        var most = TimeSpan.FromHours(1);
+        var queue = new WorkQueue(capacity: 8);
+        var requests = Add(queue, batch: false, count: 2);
+        queue.AwaitAnother(requests[0], most);
+
+        var ended = queue.Take().Request!;
+        queue.AwaitAnother(ended, most); // another one's turn is next
+
+        queue.Remove(requests[1]);
+        queue.PutBack(ended);
+        queue.Post(static () => { });
+        queue.AwaitAnother(ended, most);
+        queue.TryTakeControl(out _);
+
+        queue.Stop();
+        queue.AwaitAnother(ended, most);
+        Assert.Same(ended, queue.TakeAll().Single());
     }
 
     private static EngineRequest TakeAndPutBack(WorkQueue queue)
