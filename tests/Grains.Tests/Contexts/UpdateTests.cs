@@ -2,6 +2,7 @@ using Granary.Contexts;
 using Granary.Errors;
 using Granary.Grains.Contexts;
 using Granary.Grains.Tests.Hosting;
+using Granary.Models;
 using Granary.Storage.Errors;
 using Granary.Storage.Manifests;
 using Granary.Storage.Objects;
@@ -108,6 +109,23 @@ public sealed class UpdateTests(UpdateTests.ClockedSilo silo) : IClassFixture<Up
         await AssertFailsAsync(ErrorCodes.ContextNotFound, () => AskAsync(context));
         await AssertFailsAsync(ErrorCodes.ContextNotFound, () => context.UpdateAsync(new UpdateContextRequest { Expiry = ContextExpiry.Never }));
         Assert.Equal(now, (await context.UpdateAsync(new UpdateContextRequest { Expiry = ContextExpiry.Now, OperationId = "end" })).Expires);
+    }
+
+    [Fact]
+    public async Task ListContextsPageAsync_WhatTheManifestDoesNotSay_IsAsItIsNow()
+    {
+        var context = silo.Context("listed");
+        await CreateAsync(context, new CreateContextRequest { Input = TokenInput.OfTokens(1, 2, 3), TimeToLive = Hour, Labels = { ["listed"] = "" } });
+        Assert.True(Assert.Single(await ListAsync()).Resident);
+
+        await context.EvictAsync();
+        Assert.False(Assert.Single(await ListAsync()).Resident); // the same manifest as before
+
+        silo.Clock.Advance(Hour);
+        Assert.Empty(await ListAsync());
+
+        async Task<ContextDescription[]> ListAsync() =>
+            (await silo.Grains.GetGrain<ICatalogGrain>("default").ListContextsPageAsync(new ContextListRequest { Labels = ["listed"] }, Stopping)).Items;
     }
 
     [Fact]
