@@ -19,6 +19,7 @@ internal sealed partial class ContextGrain
     private async Task<PageGrant> GrantAsync(ContextManifest manifest, long tailBytes, PlanChoice plan, bool batch, CancellationToken cancellationToken)
     {
         var pageBytes = Model.Loaded.Layout.BytesOf(manifest.TokenIds.Length);
+        registry.Budgets.RequireFits(manifest.ChunkTenant, pageBytes + tailBytes); // though the pages are resident: while others read them, it would wait in vain
         FillOutcome? joined = null;
         for (var attempt = 0; attempt < MostAdmissionAttempts; attempt++)
         {

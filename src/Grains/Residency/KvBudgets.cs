@@ -49,7 +49,7 @@ internal sealed class KvBudgets
         }
 
         Device.RequireFits(bytes);
-        RequireFits(tenant, own, bytes);
+        RequireFits(tenant, own, bytes, own.Kept());
         var ofTenant = await own.AdmitAsync(bytes, batch, cancellationToken);
         try
         {
@@ -86,6 +86,20 @@ internal sealed class KvBudgets
         }
     }
 
+    /// <summary>Refuses a request for more than the whole budget of the device, or the tenant's, whatever it shares with what is resident.</summary>
+    /// <param name="tenant">Who would pay.</param>
+    /// <param name="bytes">All bytes that it would use.</param>
+    /// <exception cref="GranaryException"><see cref="ErrorCodes.KvBudgetExceeded"/>: more than the tenant may ever hold.</exception>
+    /// <exception cref="Inference.Errors.InferenceException"><c>KvBudgetExceeded</c>: more than the device may ever hold.</exception>
+    public void RequireFits(string tenant, long bytes)
+    {
+        Device.RequireFits(bytes, kept: 0);
+        if (FindOf(tenant) is { } own)
+        {
+            RequireFits(tenant, own, bytes, kept: 0);
+        }
+    }
+
     /// <summary>Finds the budgets that a tenant's pages are held in.</summary>
     /// <param name="tenant">Who pays.</param>
     /// <returns>Its own, where it has one, and the device's, whose payer is <see langword="null"/>.</returns>
@@ -105,9 +119,8 @@ internal sealed class KvBudgets
         : _tenants.Of(tenant).ResidentBytes is not null ? _ofTenants.GetOrAdd(tenant, _makeOfTenant)
         : null;
 
-    private static void RequireFits(string tenant, KvBudget own, long bytes)
+    private static void RequireFits(string tenant, KvBudget own, long bytes, long kept)
     {
-        var kept = own.Kept();
         if (bytes > own.TotalBytes - kept)
         {
             throw new GranaryException(

@@ -105,9 +105,14 @@ public sealed class KvBudget(long totalBytes, Func<long, long>? reclaim = null)
     /// <summary>Refuses what could never be admitted.</summary>
     /// <param name="bytes">All bytes of a request.</param>
     /// <exception cref="Errors.InferenceException"><c>KvBudgetExceeded</c>: more than the whole budget, or than pinned contexts leave of it. Raise it, or unpin one.</exception>
-    public void RequireFits(long bytes)
+    public void RequireFits(long bytes) => RequireFits(bytes, Kept());
+
+    /// <summary>Refuses what could never be admitted.</summary>
+    /// <param name="bytes">All bytes of a request.</param>
+    /// <param name="kept">What is not to be had.</param>
+    /// <exception cref="Errors.InferenceException"><c>KvBudgetExceeded</c>: more than is to be had.</exception>
+    public void RequireFits(long bytes, long kept)
     {
-        var kept = Kept();
         if (bytes > TotalBytes - kept)
         {
             throw PageErrors.BudgetExceeded(bytes, TotalBytes, kept);

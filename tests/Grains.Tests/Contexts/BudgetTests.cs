@@ -122,6 +122,27 @@ public sealed class BudgetTests(SmallSilo silo, OneSilo large) : IClassFixture<S
         Assert.Equal(ErrorCodes.KvBudgetExceeded, error.Code);
     }
 
+    [Fact, Trait("Invariant", "10")]
+    public async Task AskAsync_MoreThanTheBudgetWhileTheContextIsRead_IsRefusedAtOnceAndNothingGivesWay()
+    {
+        var (context, idle) = (silo.Context("read"), silo.Context("idle"));
+        await silo.DeactivateAllAsync();
+        await OneSilo.CreateAsync(context, TokenInput.OfTokens(OneSilo.Ids(600, 62)));
+        await OneSilo.CreateAsync(idle, TokenInput.OfTokens(OneSilo.Ids(200, 63)));
+        await using var reading = context.AskAsync(Ask, TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken);
+        Assert.True(await reading.MoveNextAsync());
+        var tooMuch = Ask with { Options = Ask.Options with { MaxNewTokens = 400 } };
+
+        var error = await Assert.ThrowsAsync<GranaryException>(() => OneSilo.EndAsync(context.AskAsync(tooMuch, TestContext.Current.CancellationToken)).WaitAsync(TimeSpan.FromSeconds(30)));
+
+        Assert.Equal(ErrorCodes.KvBudgetExceeded, error.Code);
+        Assert.True((await idle.GetAsync()).Resident);
+        Assert.Equal(0, silo.Registry.Budgets.Waiters);
+        while (await reading.MoveNextAsync())
+        {
+        }
+    }
+
     [Fact, Trait("Invariant", "8")]
     public async Task CreateAsync_TwoContextsWithACommonPageAtOnce_ComputeAndHoldItOnce()
     {
