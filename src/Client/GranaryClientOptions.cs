@@ -26,7 +26,7 @@ public sealed class GranaryClientOptions
     public TimeSpan GatewayRefresh { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Gets or sets how long after its first failure a call that the cluster did not answer is tried again, with growing, jittered pauses; a stream that broke goes on where it was. Where a connection to a silo ends, what hears nothing for a quarter of a second is called once more beside itself.</summary>
-    /// <value>Default: 30 s. Zero for not at all.</value>
+    /// <value>Default: 30 s. Zero for not at all. A change that was done counts once for two minutes at least: one that is sent again later, after 64 others of its context, may count twice.</value>
     public TimeSpan RetryFor { get; set; } = DefaultRetryFor;
 
     /// <summary>Gets or sets how long the first connection is tried before the start fails.</summary>

@@ -111,7 +111,7 @@ internal sealed partial class ContextGrain
             // Invariant 2: every chunk first, then the manifest.
             var writes = await Task.WhenAll(outcome.Writes).WaitAsync(stopping);
             transition.OutliveCallers();
-            var operation = new ManifestOperation(growth.OperationId, current.Manifest.Version + 1, current.Manifest.TokenIds.Length, growth.Added.Length);
+            var operation = new ManifestOperation(growth.OperationId, current.Manifest.Version + 1, current.Manifest.TokenIds.Length, growth.Added.Length, time.GetUtcNow());
 
             // Labels, expiry and pin are those of the manifest that it is committed on; an addition is a hit.
             ContextManifest Grown(ContextManifest manifest, DateTimeOffset now) => manifest with

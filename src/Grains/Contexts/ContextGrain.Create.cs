@@ -196,7 +196,7 @@ internal sealed partial class ContextGrain
         for (var attempt = 1; ; attempt++)
         {
             RefuseDeletedSince(creation.OperationId);
-            var operations = OperationIds.Inherit(_stored?.Manifest).Append(new ManifestOperation(creation.OperationId, manifest.Version, 0, ids.Length));
+            var operations = OperationIds.Inherit(_stored?.Manifest).Append(new ManifestOperation(creation.OperationId, manifest.Version, 0, ids.Length, time.GetUtcNow()));
             try
             {
                 return await CommitAsync(manifest with { Operations = [.. operations] }, _stored, stopping);

@@ -35,7 +35,7 @@ internal sealed partial class ContextGrain
             var current = alive ?? throw NotFound();
             RefuseOtherVersion(current.Manifest, request.IfVersion);
             var next = Updated(current.Manifest, request, time.GetUtcNow());
-            var operation = new ManifestOperation(operationId, next.Version, Start: next.TokenIds.Length);
+            var operation = new ManifestOperation(operationId, next.Version, Start: next.TokenIds.Length, Done: time.GetUtcNow());
             try
             {
                 return Describe((await CommitWhileAliveAsync(next with { Operations = [.. next.Operations, operation] }, current, CancellationToken.None)).Manifest);

@@ -116,7 +116,7 @@ internal sealed partial class ContextGrain(
                 // The tombstone fences a creation that runs: its commit fails on the ETag (invariant 4).
                 var stored = Alive(found) ?? throw NotFound();
                 var tombstone = ManifestStore.Tombstone(stored.Manifest, time.GetUtcNow());
-                var operations = tombstone.Operations.Append(new ManifestOperation(operationId, tombstone.Version));
+                var operations = tombstone.Operations.Append(new ManifestOperation(operationId, tombstone.Version, Done: time.GetUtcNow()));
                 await CommitAsync(tombstone with { Operations = [.. operations] }, stored, CancellationToken.None);
                 _create?.Cancel();
                 return true;

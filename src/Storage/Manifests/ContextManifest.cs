@@ -9,8 +9,14 @@ public sealed record ContextManifest
     /// <summary>The version of the format that this library reads and writes.</summary>
     public const int CurrentFormatVersion = 1;
 
-    /// <summary>The operations that are remembered; the oldest are dropped first.</summary>
-    public const int MaxOperations = 64;
+    /// <summary>The most operations that are remembered.</summary>
+    public const int MaxOperations = 4096;
+
+    /// <summary>The operations that are remembered, however old.</summary>
+    public const int FewestOperations = 64;
+
+    /// <summary>How long an operation is remembered, however many come after it (up to <see cref="MaxOperations"/>): longer than anybody sends it again.</summary>
+    public static readonly TimeSpan OperationsTime = TimeSpan.FromMinutes(2);
 
     /// <summary>The most characters of an operation's id.</summary>
     public const int MaxOperationIdLength = 128;
@@ -90,13 +96,13 @@ public sealed record ContextManifest
     /// <summary>Gets the name of the context that this one was forked from; <see langword="null"/> where it was not.</summary>
     public string? Parent { get; init; }
 
-    /// <summary>Gets the last operations, oldest first; at most <see cref="MaxOperations"/> are written.</summary>
+    /// <summary>Gets the last operations, oldest first; <see cref="ManifestOperation.Newest"/> of them are written.</summary>
     /// <value>Default: none.</value>
     public IReadOnlyList<ManifestOperation> Operations { get; init; } = [];
 
     /// <summary>Finds an operation among those that are remembered.</summary>
     /// <param name="operationId">The caller's id; <see langword="null"/> finds nothing.</param>
-    /// <returns>The operation; <see langword="null"/> where it has not been done, or <see cref="MaxOperations"/> came after it.</returns>
+    /// <returns>The operation; <see langword="null"/> where it has not been done, or is not remembered any more.</returns>
     public ManifestOperation? FindOperation(string? operationId) => operationId is null ? null : Operations.LastOrDefault(operation => operation.OperationId == operationId);
 
     /// <summary>Tells whether the context exists: it was not deleted, and its time is not over.</summary>

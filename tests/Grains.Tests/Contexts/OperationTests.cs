@@ -36,6 +36,23 @@ public sealed class OperationTests(OneSilo silo) : IClassFixture<OneSilo>
     }
 
     [Fact]
+    public async Task AppendAsync_SentAgainAfterAHundredOthers_CountsOnce()
+    {
+        var context = silo.Context("append-late");
+        await CreateAsync(context, [1, 2, 3], "made");
+        await AppendAsync(context, [4], "one");
+        for (var other = 0; other < 100; other++)
+        {
+            await AppendAsync(context, [5], $"other-{other}");
+        }
+
+        var again = await AppendAsync(context, [4], "one");
+
+        Assert.Equal((2L, true), (again.Version, again.Existed));
+        Assert.Equal((102L, 104), await StandAsync(context));
+    }
+
+    [Fact]
     public async Task AppendAsync_OtherIdsUnderTheSameOperation_AreRefused()
     {
         var context = silo.Context("append-other");
