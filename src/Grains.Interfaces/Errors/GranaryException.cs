@@ -24,4 +24,8 @@ public class GranaryException : Exception
     /// <summary>Gets what the caller can do.</summary>
     [Id(1)]
     public string Remedy { get; private set; }
+
+    /// <summary>Gets the context's version, where the request asked for another one (<see cref="ErrorCodes.ContextConflict"/>); otherwise <see langword="null"/>.</summary>
+    [Id(2)]
+    public long? CurrentVersion { get; init; }
 }

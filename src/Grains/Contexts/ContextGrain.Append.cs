@@ -232,5 +232,8 @@ internal sealed partial class ContextGrain
     private static GranaryException OtherVersion(ContextManifest manifest, long wanted) => new(
         ErrorCodes.ContextConflict,
         $"'{new ContextId(manifest.Tenant, manifest.Model, manifest.Name)}' is at version {manifest.Version}, not {wanted}.",
-        "Read the context again and decide anew.");
+        "Read the context again and decide anew.")
+    {
+        CurrentVersion = manifest.Version,
+    };
 }

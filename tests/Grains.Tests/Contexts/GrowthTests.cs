@@ -173,6 +173,36 @@ public sealed class GrowthTests(OneSilo silo) : IClassFixture<OneSilo>
         Assert.Equal((2L, 4), ((await context.GetAsync()).Version, (await context.GetAsync()).Tokens));
     }
 
+    [Theory, Trait("Invariant", "4")]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task AskAsync_KeepsAtOnce_TheFirstWinsAndTheOthersLearnTheVersion(bool inTwoProcesses)
+    {
+        var name = $"kept-{inTwoProcesses}";
+        await OneSilo.CreateAsync(silo.Context(name), TokenInput.OfTokens(1, 2, 3));
+        await using var second = new SecondSilo(silo.Store);
+        await second.InitializeAsync();
+        var other = (inTwoProcesses ? second : silo).Context(name);
+        await other.GetAsync();
+
+        var outcomes = await Task.WhenAll(new[] { silo.Context(name), other, silo.Context(name), other }.Select(async context =>
+        {
+            try
+            {
+                var answer = await OneSilo.EndAsync(context.AskAsync(Question with { Options = Greedy with { MaxNewTokens = 100 }, Keep = true }));
+                return (answer.KeptVersion, Conflict: (GranaryException?)null);
+            }
+            catch (GranaryException e)
+            {
+                return (null, e);
+            }
+        }));
+
+        Assert.Equal(2, Assert.Single(outcomes, static outcome => outcome.Conflict is null).KeptVersion);
+        Assert.All(outcomes.Where(static outcome => outcome.Conflict is not null), static outcome => Assert.Equal((ErrorCodes.ContextConflict, 2L), (outcome.Conflict!.Code, outcome.Conflict.CurrentVersion)));
+        Assert.Equal((2L, 3 + 5 + 100), ((await silo.Context(name).GetAsync()).Version, (await silo.Context(name).GetAsync()).Tokens));
+    }
+
     [Fact]
     public async Task AskAsync_KeepAndCancelled_KeepsNothing()
     {
