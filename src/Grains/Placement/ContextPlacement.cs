@@ -44,8 +44,9 @@ internal sealed class ContextPlacementDirector(SiloInventory inventory) : IPlace
     {
         var stocks = inventory.Stocks.Values;
         var draining = stocks.Where(stock => stock.Draining && stock.Models.Contains(model)).Select(static stock => stock.Name).Order(StringComparer.Ordinal).ToArray();
-        var served = stocks.Where(static stock => !stock.Draining).SelectMany(static stock => stock.Models).Distinct().Order(StringComparer.Ordinal).ToArray();
+        var served = stocks.Where(static stock => !stock.Draining).SelectMany(static stock => stock.Models).CountBy(static served => served)
+            .OrderBy(static served => served.Key, StringComparer.Ordinal).Select(served => $"{served.Key} ({served.Value} of {stocks.Count()} silos)").ToArray();
         var missing = draining.Length > 0 ? $"Model '{model}' is served by silos alone that are about to leave ({string.Join(", ", draining)})" : $"No active silo serves model '{model}'";
-        return $"{missing}; served {(served.Length > 0 ? $"are {string.Join(", ", served)}" : "is none")} ({stocks.Count()} silos).";
+        return $"{missing}; {(served.Length > 0 ? $"served are {string.Join(", ", served)}" : $"none of {stocks.Count()} silos serves another one")}.";
     }
 }

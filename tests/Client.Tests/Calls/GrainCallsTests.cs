@@ -162,7 +162,7 @@ public sealed class GrainCallsTests
     [Theory]
     [InlineData("No active nodes are compatible with grain context and interface Granary.Contexts.IContextGrain version 0.", "No active silo serves a model: all are fronts.")]
     [InlineData("No active nodes are compatible with grain dataset and interface Granary.Datasets.IDatasetGrain version 0.", "No active silo looks after data sets, listings, sweeps and the cluster: all are workers.")]
-    [InlineData("Placing failed. NoWorker: No active silo serves model 'x'; served are a, b (3 silos).\n   at somewhere", "No active silo serves model 'x'; served are a, b (3 silos).")]
+    [InlineData("Placing failed. NoWorker: No active silo serves model 'x'; served are a (1 of 3 silos), b (2 of 3 silos).\n   at somewhere", "No active silo serves model 'x'; served are a (1 of 3 silos), b (2 of 3 silos).")]
     public async Task CallAsync_NoSiloMayHostIt_IsNoWorkerAndSaysWhatIsServed(string thrown, string said)
     {
         var error = await Assert.ThrowsAsync<GranaryException>(() => Once.CallAsync<int>(() => throw new OrleansException(thrown), CancellationToken.None));

@@ -80,7 +80,7 @@ public sealed class ContextPlacementTests
         Note(2, Roomy, "b");
         Note(3, Roomy);
 
-        Assert.Equal("NoWorker: No active silo serves model 'x'; served are a, b (3 silos).", await RefuseAsync("x"));
+        Assert.Equal("NoWorker: No active silo serves model 'x'; served are a (1 of 3 silos), b (2 of 3 silos).", await RefuseAsync("x"));
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public sealed class ContextPlacementTests
     {
         _inventory.Note(Silo(2), Stock(2, Roomy, "a") with { Draining = true });
 
-        Assert.Equal("NoWorker: Model 'a' is served by silos alone that are about to leave (silo-2); served is none (1 silos).", await RefuseAsync("a"));
+        Assert.Equal("NoWorker: Model 'a' is served by silos alone that are about to leave (silo-2); none of 1 silos serves another one.", await RefuseAsync("a"));
     }
 
     [Fact]

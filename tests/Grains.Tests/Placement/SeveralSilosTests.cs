@@ -44,7 +44,7 @@ public sealed class SeveralSilosTests
 
         var started = TimeProvider.System.GetTimestamp();
         var refused = await Assert.ThrowsAnyAsync<OrleansException>(() => CreateAsync(silos, "c", 1, "three"));
-        Assert.Contains("NoWorker: No active silo serves model 'three'; served are one, two (3 silos).", refused.Message, StringComparison.Ordinal);
+        Assert.Contains("NoWorker: No active silo serves model 'three'; served are one (1 of 3 silos), two (1 of 3 silos).", refused.Message, StringComparison.Ordinal);
         Assert.InRange(TimeProvider.System.GetElapsedTime(started), TimeSpan.Zero, MostRefusal);
     }
 
