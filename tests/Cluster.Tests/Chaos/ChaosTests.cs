@@ -14,6 +14,7 @@ public sealed class ChaosTests(AzuriteServer azurite, RedisServer redis, ITestOu
     private const int Clients = 8;
     private const int FirstContexts = 64;
     private const int Shown = 3;
+    private static readonly int FewestCalls = IsLong ? 50 : 1;
     private static readonly double Minutes = double.Parse(Environment.GetEnvironmentVariable("GRANARY_CHAOS_MINUTES") ?? "0", CultureInfo.InvariantCulture);
     private static readonly bool IsLong = Minutes > 0;
     private static readonly TimeSpan Lasts = IsLong ? TimeSpan.FromMinutes(Minutes) : TimeSpan.FromSeconds(40);
@@ -94,7 +95,7 @@ public sealed class ChaosTests(AzuriteServer azurite, RedisServer redis, ITestOu
 
         await CheckAsync(ledger, store, cancellationToken);
         Assert.True(sweeper is { Tombstones: > 0, Chunks: > 0 }, $"Nothing was collected while silos died: {sweeper}.");
-        Assert.All([Disturbance.Terminated, Disturbance.Killed, Disturbance.Paused], kind => Assert.Contains(kind, waits.Keys)); // each is measured on something
+        Assert.All([Disturbance.Terminated, Disturbance.Killed, Disturbance.Paused], kind => Assert.InRange(waits.GetValueOrDefault(kind)?.Count ?? 0, FewestCalls, int.MaxValue)); // each is measured on something
         AssertWithin(waits, Disturbance.None, TimeSpan.FromSeconds(2)); // silos that have started again are cold, too, and share two cores with all else
         AssertWithin(waits, Disturbance.Terminated, TimeSpan.FromSeconds(1));
         AssertWithin(waits, Disturbance.Killed, TimeSpan.FromSeconds(5));

@@ -1,13 +1,13 @@
 namespace Granary.Testing.Processes;
 
-/// <summary>The <c>granary</c> command, as built, in a process of its own.</summary>
+/// <summary>The <c>granary</c> command in a process of its own: as built, or as the variable <c>GRANARY_COMMAND</c> names it.</summary>
 public static class GranaryProcess
 {
     // Test outputs lie in bin/<configuration>/net10.0/linux-x64: the command is taken from the same configuration.
     private static readonly string BuildFolder = Path.Combine([.. Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory).Split('/')[^3..]]);
 
     /// <summary>Gets the path of the executable.</summary>
-    public static string ExecutablePath => Repository.GetPath($"src/Cli/bin/{BuildFolder}/granary");
+    public static string ExecutablePath { get; } = Environment.GetEnvironmentVariable("GRANARY_COMMAND") ?? Repository.GetPath($"src/Cli/bin/{BuildFolder}/granary");
 
     /// <summary>Starts the command; the caller disposes the process, which kills what still runs.</summary>
     /// <param name="arguments">Arguments, unquoted.</param>
