@@ -1,9 +1,7 @@
 using System.Runtime.CompilerServices;
 using Granary.Contexts;
 using Granary.Errors;
-using Granary.Grains.Residency;
 using Granary.Grains.Transitions;
-using Granary.Inference.Pages;
 using Granary.Storage.Chunks;
 using Granary.Storage.Errors;
 using Granary.Storage.Manifests;
@@ -84,9 +82,7 @@ internal sealed partial class ContextGrain
         var known = current.Manifest.Chunks.GetValueOrDefault(Model.Numerics)?.Select(static chunk => chunk.Hash).ToHashSet() ?? [];
         using var room = await storage.TakeAsync(
             Key, current.Manifest.ChunkTenant, () => ValueTask.FromResult(chain.Where(chunk => !known.Contains(chunk.Hash.ToString())).Sum(ChunkStore.StoredBytes)), stopping);
-        var (admitted, shared) = await AdmitGrowthAsync(current.Manifest, ids.Length, growth.Batch, stopping);
-        using var reservation = admitted;
-        using var kept = shared;
+        using var admitted = await PageAdmission.AdmitAsync(registry, Model.Loaded.Layout, chain, tailBytes: 0, growth.Batch, stopping);
         var lease = registry.Open(activation, current.Manifest.ChunkTenant, reclaimFirst: growth.Batch);
         using var filling = lease.BeginFill();
         try
@@ -99,7 +95,7 @@ internal sealed partial class ContextGrain
                     Worker = Worker,
                     Chain = chain,
                     Checksums = current.Manifest.Chunks.GetValueOrDefault(Model.Numerics)?.ToDictionary(static chunk => chunk.Hash, static chunk => chunk.Checksum) ?? [],
-                    Reservation = reservation,
+                    Reservation = admitted.Bytes,
                     Persist = true,
                     MustKnow = true,
                     Room = room,
@@ -144,26 +140,6 @@ internal sealed partial class ContextGrain
             lease.Close();
             throw;
         }
-    }
-
-    // Full pages of the version that grows are shared where they are in memory: what they lack is admitted, or a pinned context of half the budget could not grow.
-    // Nothing is held while it is waited for (invariant 10), so they may be gone by then: all is admitted instead.
-    private async Task<(KvReservation Bytes, LeaseReader? Shared)> AdmitGrowthAsync(ContextManifest current, int tokens, bool batch, CancellationToken stopping)
-    {
-        var layout = Model.Loaded.Layout;
-        if (IsCurrent(current) && _lease is { IsResident: true })
-        {
-            var inFullPages = current.TokenIds.Length / layout.PageSize * layout.PageSize;
-            var missing = await registry.Budgets.AdmitAsync(current.ChunkTenant, layout.BytesOf(tokens - inFullPages), batch, stopping);
-            if (IsCurrent(current) && _lease?.TryRead() is { } shared)
-            {
-                return (missing, shared);
-            }
-
-            missing.Dispose();
-        }
-
-        return (await registry.Budgets.AdmitAsync(current.ChunkTenant, layout.BytesOf(tokens), batch, stopping), null);
     }
 
     private async Task<StoredManifest> CommitVersionAsync(

@@ -115,7 +115,7 @@ internal sealed partial class ContextGrain
                 return forked;
             }
 
-            using var reservation = await registry.Budgets.AdmitAsync(accepted.Manifest.ChunkTenant, Model.Loaded.Layout.BytesOf(ids.Length), creation.Batch, stopping);
+            using var admitted = await PageAdmission.AdmitAsync(registry, Model.Loaded.Layout, chain, tailBytes: 0, creation.Batch, stopping);
             var lease = registry.Open(activation, accepted.Manifest.ChunkTenant, reclaimFirst: creation.Batch);
             using var filling = lease.BeginFill();
             FillOutcome outcome;
@@ -123,7 +123,7 @@ internal sealed partial class ContextGrain
             {
                 outcome = await filler.FillAsync(
                     lease,
-                    new FillRequest { Model = Model, Worker = Worker, Chain = chain, Reservation = reservation, Persist = true, MustKnow = true, Room = room, Batch = creation.Batch },
+                    new FillRequest { Model = Model, Worker = Worker, Chain = chain, Reservation = admitted.Bytes, Persist = true, MustKnow = true, Room = room, Batch = creation.Batch },
                     filled => transition.Report(new ContextProgress(ContextStage.Prefilling, filled, ids.Length)),
                     stopping);
             }

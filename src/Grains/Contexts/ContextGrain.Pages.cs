@@ -3,7 +3,6 @@ using Granary.Errors;
 using Granary.Grains.Errors;
 using Granary.Grains.Residency;
 using Granary.Grains.Transitions;
-using Granary.Inference.Pages;
 using Granary.Storage.Chunks;
 using Granary.Storage.Errors;
 using Granary.Storage.Manifests;
@@ -45,41 +44,51 @@ internal sealed partial class ContextGrain
                 RequireCurrent(manifest);
             }
 
-            var both = await registry.Budgets.AdmitAsync(manifest.ChunkTenant, pageBytes + tailBytes, batch, cancellationToken);
+            var chain = await ChainOfAsync(manifest, cancellationToken);
+            var admitted = await PageAdmission.AdmitAsync(registry, Model.Loaded.Layout, chain, tailBytes, batch, cancellationToken);
+            var ownsPages = true;
             try
             {
-                using var forPages = both.Take(pageBytes);
-                var chain = await ChainOfAsync(manifest, cancellationToken);
                 RequireCurrent(manifest);
                 if (_lease?.TryRead() is { } reader)
                 {
-                    return PageGrant.Resident(reader, both, manifest.TokenIds.Length);
+                    return PageGrant.Resident(reader, admitted.Tail, manifest.TokenIds.Length);
                 }
 
                 if (_restore is not { IsRunning: true })
                 {
-                    var reservation = forPages.Take(pageBytes);
+                    ownsPages = false;
                     _restore = SharedTransition<int, FillOutcome>.Start(
-                        (transition, stopping) => RestoreAsync(transition, manifest, chain, reservation, plan, batch, stopping), _stopping.Token);
+                        (transition, stopping) => RestoreAsync(transition, manifest, chain, admitted, plan, batch, stopping), _stopping.Token);
+                }
+                else
+                {
+                    admitted.Dispose(); // the restore that runs has its own
                 }
 
-                forPages.Dispose(); // the restore that runs has its own
                 // Taken before leaving: between the two, another ask that waits for bytes would have the pages reclaimed.
                 var (outcome, taken) = await _restore.JoinAsync(outcome => (outcome, IsCurrent(manifest) ? _lease?.TryRead() : null), cancellationToken);
                 if (taken is not null)
                 {
-                    return PageGrant.Of(taken, both, outcome, outcome.Reason);
+                    return PageGrant.Of(taken, admitted.Tail, outcome, outcome.Reason);
                 }
 
                 RequireCurrent(manifest);
             }
             catch
             {
-                both.Dispose();
+                admitted.Tail.Dispose();
                 throw;
             }
+            finally
+            {
+                if (ownsPages)
+                {
+                    admitted.Dispose();
+                }
+            }
 
-            both.Dispose();
+            admitted.Tail.Dispose();
         }
 
         throw new GranaryException(
@@ -109,9 +118,9 @@ internal sealed partial class ContextGrain
     }
 
     private async Task<FillOutcome> RestoreAsync(
-        SharedTransition<int, FillOutcome> transition, ContextManifest manifest, ChunkIdentity[] chain, KvReservation reservation, PlanChoice plan, bool batch, CancellationToken stopping)
+        SharedTransition<int, FillOutcome> transition, ContextManifest manifest, ChunkIdentity[] chain, PageAdmission admitted, PlanChoice plan, bool batch, CancellationToken stopping)
     {
-        using var bytes = reservation;
+        using var pages = admitted;
         var lease = registry.Open(activation, manifest.ChunkTenant, reclaimFirst: false);
         var filling = lease.BeginFill();
         try
@@ -125,7 +134,7 @@ internal sealed partial class ContextGrain
                     Worker = Worker,
                     Chain = chain,
                     Checksums = checksums ?? [],
-                    Reservation = bytes,
+                    Reservation = pages.Bytes,
                     Plan = plan,
                     Persist = true,
                     Room = storage.Count(manifest.ChunkTenant),

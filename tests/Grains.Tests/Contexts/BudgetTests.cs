@@ -161,6 +161,28 @@ public sealed class BudgetTests(SmallSilo silo, OneSilo large) : IClassFixture<S
     }
 
     [Fact(Timeout = 120_000), Trait("Invariant", "10")]
+    public async Task AskAsync_AForkWhoseParentIsRead_NeedsNoPageAgainAndNothingGivesWay()
+    {
+        await silo.DeactivateAllAsync();
+        var ids = OneSilo.Ids(512, 75); // twice that is more than the budget
+        var (parent, fork, same, idle) = (silo.Context("parent"), silo.Context("fork"), silo.Context("same"), silo.Context("idle-beside"));
+        await OneSilo.CreateAsync(parent, TokenInput.OfTokens(ids));
+        await OneSilo.CreateAsync(idle, TokenInput.OfTokens(OneSilo.Ids(300, 76)));
+        await fork.ForkAsync(new ForkRequest { Parent = "parent" }, TestContext.Current.CancellationToken).LastAsync(TestContext.Current.CancellationToken);
+        await using var reading = parent.AskAsync(Ask, TestContext.Current.CancellationToken).GetAsyncEnumerator(TestContext.Current.CancellationToken);
+        Assert.True(await reading.MoveNextAsync());
+
+        var answer = await OneSilo.EndAsync(fork.AskAsync(Ask, TestContext.Current.CancellationToken));
+        await OneSilo.CreateAsync(same, TokenInput.OfTokens(ids));
+
+        Assert.Equal((512, 0, 0), (answer.Usage.ResidentTokens, answer.Usage.RestoredTokens, answer.Usage.RecomputedTokens));
+        Assert.All([await parent.GetAsync(), await fork.GetAsync(), await same.GetAsync(), await idle.GetAsync()], static context => Assert.True(context.Resident));
+        while (await reading.MoveNextAsync())
+        {
+        }
+    }
+
+    [Fact(Timeout = 120_000), Trait("Invariant", "10")]
     public async Task AskAsync_OneContextIsPinned_ItStaysAndWhatItLeavesNoRoomForIsRefused()
     {
         var pinned = silo.Context("pinned");
