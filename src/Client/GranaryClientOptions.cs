@@ -1,3 +1,5 @@
+using Granary.Errors;
+
 namespace Granary.Client;
 
 /// <summary>How a client finds its cluster.</summary>
@@ -29,7 +31,7 @@ public sealed class GranaryClientOptions
     /// <value>Default: 30 s. Zero for not at all. A change that was done counts once for two minutes at least: one that is sent again later, after 64 others of its context, may count twice.</value>
     public TimeSpan RetryFor { get; set; } = DefaultRetryFor;
 
-    /// <summary>Gets or sets how long the first connection is tried before the start fails.</summary>
+    /// <summary>Gets or sets how long the first connection is tried before the start fails with <see cref="ErrorCodes.Unavailable"/>.</summary>
     /// <value>Default: 20 s.</value>
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(20);
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using Granary.Client.Connection;
+using Granary.Errors;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -17,7 +18,11 @@ public static class GranaryClientServices
     /// <param name="services">The host's services.</param>
     /// <param name="configure">Sets the options; they are checked when the host starts.</param>
     /// <returns>The same services.</returns>
-    /// <remarks>The start throws <see cref="OptionsValidationException"/> with every fault where the options are wrong.</remarks>
+    /// <remarks>
+    /// It connects nothing yet; the start of the host does. That throws <see cref="OptionsValidationException"/> with every fault where the options are wrong;
+    /// <see cref="GranaryException"/> with <see cref="ErrorCodes.Unavailable"/> where no silo answers within <see cref="GranaryClientOptions.ConnectTimeout"/>: start one, or correct the
+    /// address; and <see cref="OperationCanceledException"/> where its token is cancelled.
+    /// </remarks>
     public static IServiceCollection AddGranaryClient(this IServiceCollection services, Action<GranaryClientOptions> configure)
     {
         services.TryAddSingleton(TimeProvider.System);
@@ -54,7 +59,7 @@ public static class GranaryClientServices
             messaging.CancelRequestOnTimeout = true;
         });
         client.Services.AddSingleton<IClientConnectionRetryFilter>(provider =>
-            new BoundedConnectionRetry(options.ConnectTimeout, provider.GetRequiredService<TimeProvider>()));
+            new BoundedConnectionRetry(options, provider.GetRequiredService<TimeProvider>()));
         if (address.Host is null)
         {
             client.UseStaticClustering(new IPEndPoint(IPAddress.Loopback, address.Port));

@@ -26,6 +26,7 @@ public sealed class GranaryConnection : IAsyncDisposable
     /// <see cref="ErrorCodes.InvalidArgument"/>: put right the options that the message names.
     /// <see cref="ErrorCodes.Unavailable"/>: no silo answered in time; start one, or correct the address.
     /// </exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public static async Task<GranaryConnection> ConnectAsync(
         Action<GranaryClientOptions> configure,
         Action<ILoggingBuilder>? logging = null,
@@ -41,10 +42,16 @@ public sealed class GranaryConnection : IAsyncDisposable
             await host.StartAsync(cancellationToken).ConfigureAwait(false);
             return new GranaryConnection(host);
         }
-        catch (Exception e)
+        catch (OptionsValidationException e)
         {
             host.Dispose();
-            throw Translate(e, configure, cancellationToken);
+            throw new GranaryException(ErrorCodes.InvalidArgument, string.Join(" ", e.Failures), ClusterAddress.Forms, e);
+        }
+        catch
+        {
+            host.Dispose();
+            cancellationToken.ThrowIfCancellationRequested(); // whatever the end of the attempt broke
+            throw;
         }
     }
 
@@ -53,26 +60,5 @@ public sealed class GranaryConnection : IAsyncDisposable
     {
         await _host.StopAsync().ConfigureAwait(false);
         _host.Dispose();
-    }
-
-    private static Exception Translate(Exception error, Action<GranaryClientOptions> configure, CancellationToken cancellationToken)
-    {
-        if (cancellationToken.IsCancellationRequested)
-        {
-            return new OperationCanceledException("The connection was cancelled.", error, cancellationToken);
-        }
-
-        if (error is OptionsValidationException faults)
-        {
-            return new GranaryException(ErrorCodes.InvalidArgument, string.Join(" ", faults.Failures), ClusterAddress.Forms, error);
-        }
-
-        var options = new GranaryClientOptions();
-        configure(options);
-        return new GranaryException(
-            ErrorCodes.Unavailable,
-            $"No silo of the cluster '{options.Cluster}' answered within {options.ConnectTimeout.TotalSeconds:0} s ({error.GetType().Name}: {error.Message})",
-            "Start a silo with `granary serve`, or correct the cluster's address.",
-            error);
     }
 }
