@@ -11,7 +11,8 @@ public static class AnswerStreams
     /// <param name="request">The prompt.</param>
     /// <param name="cancellationToken">Stops decoding at the next step.</param>
     /// <returns>The answer.</returns>
-    /// <exception cref="GranaryException">The ask failed; its remedy says what to do.</exception>
+    /// <exception cref="GranaryException">As of <see cref="IGranaryContext.AskAsync"/>; and <see cref="ErrorCodes.Unavailable"/>: the stream ended early; ask again.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public static Task<Answer> AskToEndAsync(this IGranaryContext context, AskRequest request, CancellationToken cancellationToken = default) =>
         context.AskAsync(request, cancellationToken).ToAnswerAsync(cancellationToken);
 
@@ -19,7 +20,8 @@ public static class AnswerStreams
     /// <param name="parts">The stream.</param>
     /// <param name="cancellationToken">Stops decoding at the next step.</param>
     /// <returns>The answer, which is the last element.</returns>
-    /// <exception cref="GranaryException"><see cref="ErrorCodes.Unavailable"/>: the stream ended early; ask again.</exception>
+    /// <exception cref="GranaryException"><see cref="ErrorCodes.Unavailable"/>: the stream ended early; ask again. Or what the stream itself throws.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public static async Task<Answer> ToAnswerAsync(this IAsyncEnumerable<AnswerPart> parts, CancellationToken cancellationToken = default)
     {
         Answer? answer = null;
