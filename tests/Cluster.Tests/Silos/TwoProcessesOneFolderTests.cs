@@ -2,6 +2,8 @@ using System.Globalization;
 using Granary.Client;
 using Granary.Cluster.Tests.Processes;
 using Granary.Contexts;
+using Granary.Storage.Manifests;
+using Granary.Storage.Objects;
 using Granary.Testing.Processes;
 
 namespace Granary.Cluster.Tests.Silos;
@@ -11,6 +13,38 @@ public sealed class TwoProcessesOneFolderTests
 {
     private const int Each = 100;
     private const string Model = "ledger-4m";
+    private static readonly TimeSpan MostTime = TimeSpan.FromSeconds(60);
+
+    [Fact, Trait("Invariant", "4")]
+    public async Task AppendAsync_AHundredFromEachOfTwoEmbeddedSilos_ExactlyTwoHundredMore()
+    {
+        const int First = 10, Other = 1000;
+        var cancellationToken = TestContext.Current.CancellationToken;
+        using var folder = new ScratchFolder();
+        var store = folder.GetPath("store");
+        await using var third = await EmbeddedSilo.StartAsync(store, cancellationToken);
+        var log = third.Client.Context(Model, "log");
+        await using var one = AppendClient.Start(store, "log", (First, Each));
+        await using var other = AppendClient.Start(store, "log", (Other, Each));
+        await AppendClient.WaitUntilUpAsync(one, cancellationToken);
+        await AppendClient.WaitUntilUpAsync(other, cancellationToken);
+        await log.CreateAsync(new CreateContextRequest { Input = TokenInput.OfTokens(1) }, cancellationToken).LastAsync(cancellationToken); // both begin now
+
+        await Task.WhenAll(SucceedAsync(one, cancellationToken), SucceedAsync(other, cancellationToken));
+
+        var described = await log.GetAsync(cancellationToken);
+        Assert.Equal((1 + (2 * Each), 1L + (2 * Each)), (described.Tokens, described.Version));
+        var stored = await new ManifestStore(ObjectStores.Open(store, TimeProvider.System)).FindAsync("default", Model, "log", cancellationToken);
+        Assert.Equal(described.Version, stored!.Manifest.Version);
+        var added = stored.Manifest.TokenIds[1..];
+        Assert.Equal(2 * Each, added.Length);
+        Assert.Equal(Enumerable.Range(First, Each), added.Where(static id => id < Other));
+        Assert.Equal(Enumerable.Range(Other, Each), added.Where(static id => id >= Other));
+
+        // Had one ended before the other began, nobody would have been in anybody's way.
+        Assert.InRange(Array.IndexOf(added, Other), 0, Array.IndexOf(added, First + Each - 1));
+        Assert.InRange(Array.IndexOf(added, First), 0, Array.IndexOf(added, Other + Each - 1));
+    }
 
     [Fact, Trait("Category", "Crash"), Trait("Invariant", "4")]
     public async Task AppendAsync_AHundredFromEachAndOneIsKilledInBetween_ExactlyTwoHundredMore()
@@ -64,6 +98,12 @@ public sealed class TwoProcessesOneFolderTests
 
             return versions;
         }
+    }
+
+    private static async Task SucceedAsync(ChildProcess client, CancellationToken cancellationToken)
+    {
+        var exitCode = await client.WaitForExitAsync(MostTime, cancellationToken);
+        Assert.True(exitCode == 0, $"A process ended with {exitCode}.{client.Tail()}");
     }
 
     private static Task<GranaryConnection> ConnectAsync(int port, CancellationToken cancellationToken) =>
