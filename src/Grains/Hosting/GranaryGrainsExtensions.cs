@@ -65,6 +65,7 @@ public static class GranaryGrainsExtensions
             provider.GetRequiredService<DeviceEngine>(),
             provider.GetRequiredService<ModelSpecStore>(),
             provider.GetRequiredService<ModelLoadOptions>(),
+            provider.GetRequiredService<KvRegistry>(),
             provider.GetRequiredService<PrefixPlanner>(),
             provider.GetRequiredService<ILogger<SiloModels>>()));
         services.AddSingleton<KvRegistry>();

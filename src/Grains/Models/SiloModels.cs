@@ -4,6 +4,7 @@ using Granary.Errors;
 using Granary.Grains.Errors;
 using Granary.Grains.Hosting;
 using Granary.Grains.Planning;
+using Granary.Grains.Residency;
 using Granary.Inference.Engine;
 using Granary.Inference.Pages;
 using Granary.Naming;
@@ -20,6 +21,7 @@ public sealed partial class SiloModels
     private readonly DeviceEngine _engine;
     private readonly ModelSpecStore _specs;
     private readonly ModelLoadOptions _defaults;
+    private readonly KvRegistry _registry;
     private readonly PrefixPlanner _planner;
     private readonly ILogger<SiloModels> _logger;
 
@@ -27,13 +29,15 @@ public sealed partial class SiloModels
     /// <param name="engine">The device's engine.</param>
     /// <param name="specs">What model ids name in the store.</param>
     /// <param name="defaults">How models are loaded; each has a dtype of its own.</param>
+    /// <param name="registry">Sets aside what a model's pages are encoded into.</param>
     /// <param name="planner">Learns how fast store and engine are.</param>
     /// <param name="logger">The log.</param>
-    internal SiloModels(DeviceEngine engine, ModelSpecStore specs, ModelLoadOptions defaults, PrefixPlanner planner, ILogger<SiloModels> logger)
+    internal SiloModels(DeviceEngine engine, ModelSpecStore specs, ModelLoadOptions defaults, KvRegistry registry, PrefixPlanner planner, ILogger<SiloModels> logger)
     {
         _engine = engine;
         _specs = specs;
         _defaults = defaults;
+        _registry = registry;
         _planner = planner;
         _logger = logger;
     }
@@ -111,6 +115,7 @@ public sealed partial class SiloModels
                 KvBytesPerToken = loaded.Layout.BytesPerToken,
             };
             await _specs.EnsureAsync(spec, cancellationToken);
+            _registry.ReserveStaging(loaded.Layout);
             var model = new ServedModel(loaded, spec);
             _ = _planner.ProbeStore();
             await _planner.ProbePrefillAsync(model, cancellationToken);

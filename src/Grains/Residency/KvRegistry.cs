@@ -18,12 +18,16 @@ internal sealed partial class KvRegistry
     private readonly ConcurrentDictionary<long, DeviceWork> _work = [];
     private readonly ILogger<KvRegistry> _logger;
     private readonly KeptLeases _kept;
+    private readonly int _concurrentWrites;
+    private readonly Lock _stagingGate = new(); // of its own: setting aside reclaims, which takes the locks of registry and leases
+    private long _staging;
     private long _uses;
     private long _numbers;
 
     public KvRegistry(IOptions<ResidencyOptions> options, IOptions<TenantsOptions> tenants, TimeProvider time, ILogger<KvRegistry> logger)
     {
         _logger = logger;
+        _concurrentWrites = options.Value.ConcurrentWrites;
         _kept = new KeptLeases(options.Value.PinnedShare, time);
         Budgets = new KvBudgets(options.Value.GetBudgetBytes(), tenants.Value, Reclaim, tenant => _kept.SumBytes(tenant));
     }
@@ -48,6 +52,22 @@ internal sealed partial class KvRegistry
             lock (_gate)
             {
                 return _leases.Count;
+            }
+        }
+    }
+
+    /// <summary>Sets aside what pages of a model are encoded into while they are written, where it has a codec: as many at a time as the silo writes chunks.</summary>
+    /// <param name="layout">The model's pages.</param>
+    /// <exception cref="Inference.Errors.InferenceException"><c>KvBudgetExceeded</c>: the budget is smaller.</exception>
+    public void ReserveStaging(KvLayout layout)
+    {
+        lock (_stagingGate)
+        {
+            var needed = layout.Codec == KvCodec.None ? 0 : _concurrentWrites * layout.StoredBytesOf(layout.PageSize);
+            if (needed > _staging)
+            {
+                Budget.SetAside(needed - _staging); // models take turns in writing: the largest pages count
+                _staging = needed;
             }
         }
     }

@@ -4,7 +4,7 @@ namespace Granary.Grains.Residency;
 public sealed class ResidencyOptions
 {
     /// <summary>Gets or sets the KV bytes that one device may hold. A request that needs more is refused, not queued.</summary>
-    /// <value>Bytes. Default: <see langword="null"/>, half of the memory that the process may use. Beside it, a model computes in memory of its own, which is taken once when it is loaded (<c>granary model info</c> tells it), up to 512 MiB (or a sixteenth of the memory, where that is less) of freed pages stay with the process for the next ones, and with a codec <see cref="ConcurrentWrites"/> pages are encoded.</value>
+    /// <value>Bytes. Default: <see langword="null"/>, half of the memory that the process may use. Beside it, a model computes in memory of its own, which is taken once when it is loaded (<c>granary model info</c> tells it), up to 512 MiB (or a sixteenth of the memory, where that is less) of freed pages stay with the process for the next ones. Of it, where a model has a codec, <see cref="ConcurrentWrites"/> pages are set aside, as they are stored.</value>
     public long? BudgetBytes { get; set; }
 
     /// <summary>Gets or sets how many chunks one silo writes to the store at a time.</summary>

@@ -12,12 +12,13 @@ public sealed class KvBudget(long totalBytes, Func<long, long>? reclaim = null)
     private readonly Lock _lock = new();
     private readonly LinkedList<Waiter> _interactive = new();
     private readonly LinkedList<Waiter> _batch = new();
+    private long _total = totalBytes >= 0 ? totalBytes : throw new ArgumentOutOfRangeException(nameof(totalBytes));
     private long _used;
     private long _events;
     private bool _reclaiming;
 
-    /// <summary>Gets the bytes that may be held together.</summary>
-    public long TotalBytes { get; } = totalBytes >= 0 ? totalBytes : throw new ArgumentOutOfRangeException(nameof(totalBytes));
+    /// <summary>Gets the bytes that may be held together: the budget, less what was set aside.</summary>
+    public long TotalBytes => Interlocked.Read(ref _total);
 
     /// <summary>Gets or sets who frees bytes that nobody reads, asked for at least so many; it answers how many it freed.</summary>
     /// <value>Default: frees nothing.</value>
@@ -117,6 +118,29 @@ public sealed class KvBudget(long totalBytes, Func<long, long>? reclaim = null)
         {
             throw PageErrors.BudgetExceeded(bytes, TotalBytes, kept);
         }
+    }
+
+    /// <summary>Sets bytes aside for good, for what is no page and no tail. Who waits for more than is left is refused.</summary>
+    /// <param name="bytes">How many.</param>
+    /// <exception cref="Errors.InferenceException"><c>KvBudgetExceeded</c>: more than the budget has.</exception>
+    public void SetAside(long bytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(bytes);
+        List<Waiter> refused;
+        lock (_lock)
+        {
+            RequireFits(bytes, kept: 0);
+            Interlocked.Add(ref _total, -bytes);
+            refused = [.. _interactive.Concat(_batch).Where(waiter => waiter.Bytes > TotalBytes)];
+            foreach (var waiter in refused)
+            {
+                waiter.Node!.List!.Remove(waiter.Node);
+                waiter.Node = null;
+            }
+        }
+
+        refused.ForEach(waiter => waiter.Admitted.TrySetException(PageErrors.BudgetExceeded(waiter.Bytes, TotalBytes)));
+        NoteReclaimable();
     }
 
     /// <summary>Tells whether all who wait could be admitted one day if some bytes were never reclaimed.</summary>

@@ -55,10 +55,10 @@ public sealed class SiloModelsTests : IDisposable
         var specs = new ModelSpecStore(new InMemoryObjectStore(TimeProvider.System));
         await using var engine = new DeviceEngine(new EngineOptions { Threads = 1 }, TimeProvider.System, NullLogger.Instance);
         await using var planner = Planner();
-        var first = new SiloModels(engine, specs, new ModelLoadOptions(), planner, NullLogger<SiloModels>.Instance);
+        var first = new SiloModels(engine, specs, new ModelLoadOptions(), Registry(), planner, NullLogger<SiloModels>.Instance);
         await first.LoadAsync("taken", Sample("float32"), cancellationToken);
         var mapped = Mappings();
-        var second = new SiloModels(engine, specs, new ModelLoadOptions(), planner, NullLogger<SiloModels>.Instance);
+        var second = new SiloModels(engine, specs, new ModelLoadOptions(), Registry(), planner, NullLogger<SiloModels>.Instance);
 
         var refused = await Assert.ThrowsAsync<GranaryException>(() => second.LoadAsync("taken", Sample("bfloat16"), cancellationToken));
 
@@ -75,7 +75,7 @@ public sealed class SiloModelsTests : IDisposable
         var specs = new ModelSpecStore(new CancellingStore(source));
         await using var engine = new DeviceEngine(new EngineOptions { Threads = 1 }, TimeProvider.System, NullLogger.Instance);
         await using var planner = Planner();
-        var models = new SiloModels(engine, specs, new ModelLoadOptions(), planner, NullLogger<SiloModels>.Instance);
+        var models = new SiloModels(engine, specs, new ModelLoadOptions(), Registry(), planner, NullLogger<SiloModels>.Instance);
         var mapped = Mappings();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => models.LoadAsync(OneSilo.Model, Sample("float32"), source.Token));
@@ -90,10 +90,12 @@ public sealed class SiloModelsTests : IDisposable
 
     private static PrefixPlanner Planner() => new(
         new ChunkProbe(new InMemoryObjectStore(TimeProvider.System), TimeProvider.System),
-        new KvRegistry(Options.Create(new ResidencyOptions()), Options.Create(new TenantsOptions()), TimeProvider.System, NullLogger<KvRegistry>.Instance),
+        Registry(),
         Options.Create(new PlanOptions()),
         TimeProvider.System,
         NullLogger<PrefixPlanner>.Instance);
+
+    private static KvRegistry Registry() => new(Options.Create(new ResidencyOptions()), Options.Create(new TenantsOptions()), TimeProvider.System, NullLogger<KvRegistry>.Instance);
 
     private static int Mappings() => File.ReadLines("/proc/self/maps").Count(line => line.Contains(SampleModel, StringComparison.Ordinal));
 
@@ -102,7 +104,7 @@ public sealed class SiloModelsTests : IDisposable
         var log = new KeptLog();
         await using var engine = new DeviceEngine(new EngineOptions { Threads = 1 }, TimeProvider.System, NullLogger.Instance);
         await using var planner = Planner();
-        var models = new SiloModels(engine, new ModelSpecStore(new InMemoryObjectStore(TimeProvider.System)), options, planner, log);
+        var models = new SiloModels(engine, new ModelSpecStore(new InMemoryObjectStore(TimeProvider.System)), options, Registry(), planner, log);
         await models.LoadAsync(OneSilo.Model, Sample("float32"), TestContext.Current.CancellationToken);
         return log;
     }

@@ -26,6 +26,21 @@ public sealed class KvRegistryTests
 
     private long Used => _registry.Budget.UsedBytes;
 
+    [Fact, Trait("Invariant", "10")]
+    public void ReserveStaging_ModelsWithACodec_SetAsideTheLargestPagesOfAsManyWritesOnce()
+    {
+        _registry.ReserveStaging(Layout);
+        Assert.Equal(8 * PageBytes, _registry.Budget.TotalBytes);
+
+        var encoded = Layout with { Codec = KvCodec.BFloat16 }; // half the bytes, four at a time
+        _registry.ReserveStaging(encoded);
+        _registry.ReserveStaging(encoded);
+        _registry.ReserveStaging(encoded with { PageSize = Layout.PageSize / 2 });
+        Assert.Equal(6 * PageBytes, _registry.Budget.TotalBytes);
+        Assert.Throws<InferenceException>(() => _registry.ReserveStaging(encoded with { PageSize = 16 * Layout.PageSize }));
+        Assert.Equal(6 * PageBytes, _registry.Budget.TotalBytes);
+    }
+
     [Fact, Trait("Invariant", "9")]
     public async Task TryRead_BeforeTheLeaseIsComplete_GivesNothing()
     {

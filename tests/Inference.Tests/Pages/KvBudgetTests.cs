@@ -20,6 +20,25 @@ public sealed class KvBudgetTests
     }
 
     [Fact]
+    public async Task SetAside_SomeWait_WhoCannotBeAdmittedAnyMoreIsRefusedAndTheNextIsNot()
+    {
+        var budget = new KvBudget(100);
+        var held = await budget.AdmitAsync(60, false, default);
+        var tooMuch = budget.AdmitAsync(80, false, default);
+        var next = budget.AdmitAsync(10, true, default);
+
+        budget.SetAside(25);
+
+        Assert.Equal("KvBudgetExceeded", (await Assert.ThrowsAsync<InferenceException>(() => tooMuch)).Code);
+        (await next).Dispose();
+        held.Dispose();
+        Assert.Equal((75, 0, 0), (budget.TotalBytes, budget.UsedBytes, budget.Waiters));
+        Assert.Throws<InferenceException>(() => budget.SetAside(76));
+        await Assert.ThrowsAsync<InferenceException>(() => budget.AdmitAsync(76, false, default));
+        Assert.Equal(75, budget.TotalBytes);
+    }
+
+    [Fact]
     public async Task Admit_Full_WaitsInOrderInteractiveBeforeBatch()
     {
         var budget = new KvBudget(100);
