@@ -31,6 +31,9 @@ public sealed class StampedeClient
     internal static Task WaitUntilCallsAreInAsync(ChildProcess client, CancellationToken cancellationToken) =>
         client.WaitForLineAsync(static line => line.Contains(CallsAreIn, StringComparison.Ordinal), cancellationToken: cancellationToken);
 
+    /// <summary>Gets how many of a client's calls stay to the end: one in five is cancelled as soon as the context is accepted.</summary>
+    internal static int Staying(int calls) => Enumerable.Range(0, calls).Count(static number => !Leaves(number));
+
     /// <summary>Makes the context's ids.</summary>
     internal static int[] Ids(int seed, int tokens)
     {
@@ -54,7 +57,7 @@ public sealed class StampedeClient
         async Task<Answer?> CallAsync(int number)
         {
             using var leaving = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            var leaves = number % CancelledOneIn == 1;
+            var leaves = Leaves(number);
             var isIn = false;
             try
             {
@@ -85,4 +88,6 @@ public sealed class StampedeClient
             }
         }
     }
+
+    private static bool Leaves(int number) => number % CancelledOneIn == 1;
 }

@@ -1,7 +1,9 @@
+using System.Globalization;
 using Granary.Client;
 using Granary.Cluster.Tests.Processes;
 using Granary.Contexts;
 using Granary.Silos;
+using Granary.Testing;
 using Granary.Testing.Processes;
 using Granary.Testing.Proxies;
 using Granary.Testing.Servers;
@@ -18,38 +20,52 @@ public sealed class StampedeTests(AzuriteServer azurite, RedisServer redis) : IC
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(5);
 
     [Fact, Trait("Category", "Crash"), Trait("Invariant", "8")]
-    public async Task ThreeProcesses_CreateAndAskOneContext_FirstIsKilled_PrefilledOnce()
+    public async Task ThreeProcesses_CreateAndAskOneContext_FirstAskerIsKilled_PrefilledOnce()
     {
+        const int Long = 8000; // takes seconds to compute: there is a middle to kill in
+        var staying = StampedeClient.Staying(CallsEach);
         var cancellationToken = TestContext.Current.CancellationToken;
+        using var folder = new ScratchFolder();
         await using var proxy = new FaultyProxy(azurite.Port);
         var (store, cluster) = (StoreBy(proxy), $"redis://{redis.Address}/once");
-        var silos = await StartAsync(store, cluster, cancellationToken);
+        var silos = await StartAsync(store, cluster, cancellationToken, CopyWithWindow(folder.GetPath("model"), 2 * Long));
         await using var first = silos[0];
         await using var second = silos[1];
         await using var third = silos[2];
-        var (held, release) = HoldAChunk(proxy);
+        var (looked, found) = Hold(proxy, IsChunkLook);
+        var (written, stored) = Hold(proxy, IsChunkWrite);
         try
         {
-            await using var one = StampedeClient.Start(cluster, 1, Tokens, CallsEach);
-            await using var other = StampedeClient.Start(cluster, 1, Tokens, CallsEach);
-            await using var another = StampedeClient.Start(cluster, 1, Tokens, CallsEach);
             await using var connection = await SiloProcess.ConnectAsync(cluster, cancellationToken, SiloProcess.CrashResponseTimeout);
-            ChildProcess[] clients = [one, other, another];
-            var areIn = Array.ConvertAll(clients, client => StampedeClient.WaitUntilCallsAreInAsync(client, cancellationToken));
-            var quickest = clients[Array.IndexOf(areIn, await Task.WhenAny(areIn))];
-            await Task.WhenAll(areIn);
-            await held.WaitAsync(MostTime, cancellationToken);
-            Assert.Equal((Tokens, "accepted"), await StandAsync(connection.Client, "stampede-1", cancellationToken)); // all of them came before it was stored
+            await using var asker = StampedeClient.Start(cluster, 1, Long, CallsEach);
+            await StampedeClient.WaitUntilCallsAreInAsync(asker, cancellationToken);
+            await looked.WaitAsync(MostTime, cancellationToken); // the work has begun, and nobody else has asked for it yet
+            await using var other = StampedeClient.Start(cluster, 1, Long, CallsEach);
+            await using var another = StampedeClient.Start(cluster, 1, Long, CallsEach);
+            await StampedeClient.WaitUntilCallsAreInAsync(other, cancellationToken);
+            await StampedeClient.WaitUntilCallsAreInAsync(another, cancellationToken);
+            await WaitUntilAsync(async () => await StreamsAsync(connection.Client, cancellationToken) == 3 * staying, "Not all who stay are there, or not all who leave have left.", cancellationToken);
+            Assert.Equal(0, await PrefilledAsync(connection.Client, cancellationToken)); // all of them came before a token was computed
 
-            quickest.Kill();
-            release.SetResult();
-            await Task.WhenAll(clients.Where(client => client != quickest).Select(client => SucceedAsync(client, cancellationToken)));
-            Assert.Equal(Tokens, await PrefilledAsync(connection.Client, cancellationToken));
-            Assert.Equal((Tokens, "stored"), await StandAsync(connection.Client, "stampede-1", cancellationToken));
+            found.SetResult();
+            await WaitUntilAsync(async () => await PrefilledAsync(connection.Client, cancellationToken) > 0, "Nothing was computed.", cancellationToken);
+            asker.Kill();
+            Assert.InRange(await PrefilledAsync(connection.Client, cancellationToken), 1, Long - 1);
+            Assert.Equal((Long, "accepted"), await StandAsync(connection.Client, "stampede-1", cancellationToken));
+
+            await WaitUntilAsync(async () => await StreamsAsync(connection.Client, cancellationToken) == 2 * staying, "The streams of the process that was killed are still open.", cancellationToken);
+            await written.WaitAsync(MostTime, cancellationToken);
+            Assert.Equal((Long, "accepted"), await StandAsync(connection.Client, "stampede-1", cancellationToken)); // its end was seen before the context was stored
+            stored.SetResult();
+            await SucceedAsync(other, cancellationToken);
+            await SucceedAsync(another, cancellationToken);
+            Assert.Equal(Long, await PrefilledAsync(connection.Client, cancellationToken));
+            Assert.Equal((Long, "stored"), await StandAsync(connection.Client, "stampede-1", cancellationToken));
         }
         finally
         {
-            release.TrySetResult();
+            found.TrySetResult();
+            stored.TrySetResult();
         }
     }
 
@@ -101,26 +117,52 @@ public sealed class StampedeTests(AzuriteServer azurite, RedisServer redis) : IC
         Assert.Equal(Prefix + (Contexts * Rest), created.Sum(static context => context.PrefilledTokens));
     }
 
-    private static Task<SiloProcess[]> StartAsync(string store, string cluster, CancellationToken cancellationToken) => Task.WhenAll(
+    private static Task<SiloProcess[]> StartAsync(string store, string cluster, CancellationToken cancellationToken, string model = "models/ledger-4m") => Task.WhenAll(
         Enumerable.Range(0, 3).Select(number => SiloProcess.StartAsync(
-            store, cluster, cancellationToken, settings: new Dictionary<string, string?>(SiloProcess.CrashSettings) { ["Granary__Silo__Name"] = $"silo-{number}" })));
+            store, cluster, cancellationToken, model: ("ledger-4m", model), settings: new Dictionary<string, string?>(SiloProcess.CrashSettings) { ["Granary__Silo__Name"] = $"silo-{number}" })));
+
+    // Rotary positions have no end: only the config says where the window does.
+    private static string CopyWithWindow(string folder, int tokens)
+    {
+        Directory.CreateDirectory(folder);
+        foreach (var file in Directory.GetFiles(Repository.GetPath("models/ledger-4m")))
+        {
+            File.Copy(file, Path.Combine(folder, Path.GetFileName(file)));
+        }
+
+        var config = Path.Combine(folder, "config.json");
+        var text = File.ReadAllText(config);
+        var wider = text.Replace("\"max_position_embeddings\": 2048", string.Create(CultureInfo.InvariantCulture, $"\"max_position_embeddings\": {tokens}"), StringComparison.Ordinal);
+        Assert.NotEqual(text, wider);
+        File.WriteAllText(config, wider);
+        return folder;
+    }
 
     private static string StoreBy(FaultyProxy proxy) => $"{AzuriteServer.ConnectionStringBy(proxy.Port)}Container=t{Guid.NewGuid():N}";
 
+    private static bool IsChunkLook(ProxiedRequest request) => request.Method is "GET" or "HEAD" && request.Target.Contains("/chunks/", StringComparison.Ordinal);
+
     private static bool IsChunkWrite(ProxiedRequest request) => request.Method == "PUT" && request.Target.Contains("/chunks/", StringComparison.Ordinal);
 
-    // The next chunk is stored when it is released.
-    private static (Task Held, TaskCompletionSource Release) HoldAChunk(FaultyProxy proxy)
+    // The next request of a kind goes on when it is released, and so does what its sender, tired of waiting, sends again.
+    private static (Task Held, TaskCompletionSource Release) Hold(FaultyProxy proxy, Predicate<ProxiedRequest> isWanted)
     {
         var held = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var release = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        proxy.Inject(IsChunkWrite, ProxyFault.Overtaken(() =>
-        {
-            held.SetResult();
-            return release.Task;
-        }));
+        string? target = null;
+        proxy.Inject(
+            request => isWanted(request) && (target ??= request.Target) == request.Target,
+            ProxyFault.Overtaken(() =>
+            {
+                held.TrySetResult();
+                return release.Task;
+            }),
+            times: int.MaxValue);
         return (held.Task, release);
     }
+
+    private static async Task<int> StreamsAsync(IGranaryClient client, CancellationToken cancellationToken) =>
+        (await client.Cluster.ListSilosAsync(cancellationToken)).Sum(static silo => silo.Streams);
 
     private static async Task<long> PrefilledAsync(IGranaryClient client, CancellationToken cancellationToken, string? dead = null) =>
         (await client.Cluster.ListSilosAsync(cancellationToken)).Where(silo => silo.State == SiloStates.Serving && silo.Silo != dead).Sum(static silo => silo.PrefilledTokens);
