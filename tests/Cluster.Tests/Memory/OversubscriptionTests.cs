@@ -11,7 +11,7 @@ using Granary.Testing.Processes;
 namespace Granary.Cluster.Tests.Memory;
 
 /// <summary>Sixteen times as much KV as the budget holds, 32 asks open at a time, callers that leave and callers that die: memory stays what it may be.</summary>
-/// <remarks><c>./dev soak</c> runs it for four minutes, and compares the process's memory after the first with that after the last.</remarks>
+/// <remarks><c>./dev soak</c> runs it for four minutes, has a client killed and another started every 30 s, and compares the silo's memory after the first minute with that after the last.</remarks>
 public sealed class OversubscriptionTests(ITestOutputHelper output)
 {
     private const string Model = "ledger-4m";
@@ -23,6 +23,7 @@ public sealed class OversubscriptionTests(ITestOutputHelper output)
     private const int AsksEach = 8;
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Lasts = LongForm.Wanted ? 4 * Minute : TimeSpan.FromSeconds(25);
+    private static readonly TimeSpan KillEvery = LongForm.Wanted ? Minute / 2 : Lasts / 2;
     private static readonly TimeSpan Sampling = TimeSpan.FromMilliseconds(200);
 
     internal static string NameOf(int context) => string.Create(CultureInfo.InvariantCulture, $"memory-{context}");
@@ -47,20 +48,20 @@ public sealed class OversubscriptionTests(ITestOutputHelper output)
         var asking = Enumerable.Range(0, Processes).Select(number => MemoryClient.Start(cluster, Contexts, AsksEach, number)).ToList();
         try
         {
-            var (began, most, mostAllocated, samples, afterMinute, killed) = (TimeProvider.System.GetTimestamp(), 0L, 0L, 0, 0L, false);
-            for (; TimeProvider.System.GetElapsedTime(began) < Lasts; samples++)
+            var (began, most, mostAllocated, samples, afterMinute, killed) = (TimeProvider.System.GetTimestamp(), 0L, 0L, 0, 0L, 0);
+            for (; TimeProvider.System.GetElapsedTime(began) is var elapsed && elapsed < Lasts; samples++)
             {
                 var description = await DescribeAsync(client, cancellationToken);
                 (most, mostAllocated) = (Math.Max(most, description.ResidentBytes), Math.Max(mostAllocated, description.AllocatedBytes));
-                if (!killed && TimeProvider.System.GetElapsedTime(began) > Lasts / 2)
+                if (elapsed > (killed + 1) * KillEvery)
                 {
-                    killed = true;
                     await RefuseAsync(client, cancellationToken);
-                    asking[0].Kill();
-                    asking.Add(MemoryClient.Start(cluster, Contexts, AsksEach, Processes));
+                    output.WriteLine($"after {(int)elapsed.TotalSeconds} s a client is killed; the silo has {silo.ResidentSetBytes >> 20} MiB");
+                    asking[killed++].Kill(); // the oldest
+                    asking.Add(MemoryClient.Start(cluster, Contexts, AsksEach, asking.Count));
                 }
 
-                if (afterMinute == 0 && TimeProvider.System.GetElapsedTime(began) > Minute)
+                if (afterMinute == 0 && elapsed > Minute)
                 {
                     afterMinute = silo.ResidentSetBytes;
                 }
@@ -69,12 +70,14 @@ public sealed class OversubscriptionTests(ITestOutputHelper output)
             }
 
             var atEnd = silo.ResidentSetBytes;
-            output.WriteLine($"{samples} samples, most {most} of {Budget} bytes admitted, {mostAllocated} allocated; the process has {atEnd >> 20} MiB{(afterMinute > 0 ? $", after a minute {afterMinute >> 20}" : "")}; {string.Join(", ", asking.Select(static process => process.Lines.LastOrDefault(static line => line.Contains("asked", StringComparison.Ordinal))))}");
+            output.WriteLine($"{samples} samples, most {most} of {Budget} bytes admitted, {mostAllocated} allocated; the process has {atEnd >> 20} MiB{(afterMinute > 0 ? $", after a minute {afterMinute >> 20}" : "")}; {string.Join(", ", asking.Select(static process => process.Lines.LastOrDefault(HasAsked)))}");
             Assert.InRange(most, Budget / 2, Budget);
             Assert.InRange(mostAllocated, Budget / 2, Budget);
-            Assert.All(asking.Skip(1), static process => Assert.False(process.HasExited, process.Tail()));
+            Assert.Equal((int)(Lasts / KillEvery) - 1, killed);
+            Assert.All(asking.Skip(killed), static process => Assert.False(process.HasExited, process.Tail()));
             if (LongForm.Wanted)
             {
+                Assert.All(asking.Take(killed), static process => Assert.Contains(process.Lines, HasAsked)); // whoever was killed was in the middle of it
                 Assert.InRange(atEnd, 0, afterMinute * 105 / 100);
             }
         }
@@ -88,6 +91,8 @@ public sealed class OversubscriptionTests(ITestOutputHelper output)
 
         await EndEmptyAsync(client, cancellationToken);
     }
+
+    private static bool HasAsked(string line) => line.Contains("asked", StringComparison.Ordinal);
 
     // It can never fit with so long an answer: whoever waits in front of it, it is not queued.
     private static async Task RefuseAsync(IGranaryClient client, CancellationToken cancellationToken)
