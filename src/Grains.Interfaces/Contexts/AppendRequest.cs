@@ -19,7 +19,7 @@ public sealed record AppendRequest
 
     /// <summary>Gets the id under which an addition that is sent again counts once.</summary>
     /// <value>1 to 128 characters. Default: <see langword="null"/>, the SDK draws one.</value>
-    /// <remarks>A context remembers its last 64.</remarks>
+    /// <remarks>A context remembers those of the last two minutes, and its last 64 in any case.</remarks>
     [Id(3)]
     public string? OperationId { get; init; }
 }

@@ -35,7 +35,7 @@ public sealed record AskRequest
 
     /// <summary>Gets the id under which an ask that is sent again is kept once.</summary>
     /// <value>1 to 128 characters. Default: <see langword="null"/>, the SDK draws one.</value>
-    /// <remarks>A context remembers its last 64. What was kept under it is answered again, token by token, whatever the context has become since.</remarks>
+    /// <remarks>A context remembers those of the last two minutes, and its last 64 in any case. What was kept under it is answered again, token by token, whatever the context has become since.</remarks>
     [Id(6)]
     public string? OperationId { get; init; }
 

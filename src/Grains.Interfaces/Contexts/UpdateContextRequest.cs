@@ -35,7 +35,7 @@ public sealed record UpdateContextRequest
 
     /// <summary>Gets the id under which a change that is sent again counts once.</summary>
     /// <value>1 to 128 characters. Default: <see langword="null"/>, the SDK draws one.</value>
-    /// <remarks>A context remembers its last 64.</remarks>
+    /// <remarks>A context remembers those of the last two minutes, and its last 64 in any case.</remarks>
     [Id(6)]
     public string? OperationId { get; init; }
 }

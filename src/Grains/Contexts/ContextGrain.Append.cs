@@ -10,8 +10,10 @@ namespace Granary.Grains.Contexts;
 
 internal sealed partial class ContextGrain
 {
-    // Growth of the newest version, whichever it is, begins anew where another process was quicker. One of them always commits.
-    private const int MostGrowthAttempts = 32;
+    // Growth of the newest version, whichever it is, begins anew where another process was quicker: each lost attempt is a commit of that one, which is not bounded by this.
+    private const int MostGrowthAttempts = 1024;
+    private const int LongestGrowthPause = 40; // milliseconds; about what a small growth takes
+    private const int GrowthPauseStep = 5;
 
     // One new version at a time, in order of arrival.
     private readonly Turn _growthTurn = new();
@@ -43,9 +45,10 @@ internal sealed partial class ContextGrain
             {
                 return await GrowOnceAsync(transition, growth, stopping);
             }
-            catch (GranaryException e) when (e.Code == ErrorCodes.ContextConflict && growth.IfVersion is null && attempt < MostGrowthAttempts && Alive(_stored) is not null)
+            catch (GranaryException e) when (e.CurrentVersion is not null && growth.IfVersion is null && attempt < MostGrowthAttempts && Alive(_stored) is not null)
             {
-                // Nobody said which version is to grow: the newer one does.
+                // Nobody said which version is to grow: the newer one does. Two processes that race in step would have the slower one lose each time.
+                await Task.Delay(TimeSpan.FromMilliseconds(Random.Shared.NextDouble() * Math.Min(LongestGrowthPause, attempt * GrowthPauseStep)), time, stopping);
             }
         }
     }

@@ -12,7 +12,6 @@ public sealed class AppendClient
 {
     private const string Prefix = "GRANARY_APPEND_";
     private const string IsUp = "the embedded silo is up";
-    private const int MostAttempts = 5; // the other's hundred appends beat a silo's 32 attempts three times at most
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Starts it; it appends as soon as the context is there.</summary>
@@ -45,26 +44,9 @@ public sealed class AppendClient
         var newest = 1L;
         foreach (var id in Enumerable.Range(ids[0], ids[1]))
         {
-            var appended = await AppendAsync(context, id, cancellationToken);
+            var appended = (await context.AppendAsync(new AppendRequest { Input = TokenInput.OfTokens(id) }, cancellationToken).LastAsync(cancellationToken)).Result!;
             Assert.InRange(appended.Version, newest + 1, long.MaxValue);
             newest = appended.Version;
-        }
-    }
-
-    // Who was slower than the other process all of a silo's attempts is told of a conflict: nothing was added, and the very same request is sent again.
-    private static async Task<ContextCreated> AppendAsync(IGranaryContext context, int id, CancellationToken cancellationToken)
-    {
-        var request = new AppendRequest { Input = TokenInput.OfTokens(id), OperationId = Guid.NewGuid().ToString("N") };
-        for (var attempt = 1; ; attempt++)
-        {
-            try
-            {
-                return (await context.AppendAsync(request, cancellationToken).LastAsync(cancellationToken)).Result!;
-            }
-            catch (GranaryException e) when (e.Code == ErrorCodes.ContextConflict && attempt < MostAttempts)
-            {
-                TestContext.Current.TestOutputHelper!.WriteLine($"another process was always quicker than {id}: {e.Message}");
-            }
         }
     }
 
