@@ -14,9 +14,9 @@ public sealed class ChaosTests(AzuriteServer azurite, RedisServer redis, ITestOu
     private const int Clients = 8;
     private const int FirstContexts = 64;
     private const int Shown = 3;
-    private static readonly int FewestCalls = IsLong ? 50 : 1;
     private static readonly double Minutes = double.Parse(Environment.GetEnvironmentVariable("GRANARY_CHAOS_MINUTES") ?? "0", CultureInfo.InvariantCulture);
     private static readonly bool IsLong = Minutes > 0;
+    private static readonly int FewestCalls = IsLong ? 50 : 1;
     private static readonly TimeSpan Lasts = IsLong ? TimeSpan.FromMinutes(Minutes) : TimeSpan.FromSeconds(40);
     private static readonly TimeSpan Between = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(6); // silos that have just started compile what they do for the first time
