@@ -14,6 +14,16 @@ internal static class ExplicitTest
         ["-noLogo", "-noColor", "-showLiveOutput", "-explicit", "only", "-method", $"{type.FullName}.{method}"],
         environment);
 
+    /// <summary>Waits until it has ended, and expects that it passed.</summary>
+    /// <param name="client">Its process.</param>
+    /// <param name="most">The longest wait.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task SucceedAsync(ChildProcess client, TimeSpan most, CancellationToken cancellationToken)
+    {
+        var exitCode = await client.WaitForExitAsync(most, cancellationToken);
+        Assert.True(exitCode == 0, $"A client ended with {exitCode}.{client.Tail()}");
+    }
+
     /// <summary>Reads what it was told.</summary>
     /// <param name="variable">The variable.</param>
     /// <exception cref="InvalidOperationException">Nobody has started it as a client.</exception>

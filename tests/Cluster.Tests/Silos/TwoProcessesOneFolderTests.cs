@@ -30,7 +30,7 @@ public sealed class TwoProcessesOneFolderTests
         await AppendClient.WaitUntilUpAsync(other, cancellationToken);
         await log.CreateAsync(new CreateContextRequest { Input = TokenInput.OfTokens(1) }, cancellationToken).LastAsync(cancellationToken); // both begin now
 
-        await Task.WhenAll(SucceedAsync(one, cancellationToken), SucceedAsync(other, cancellationToken));
+        await Task.WhenAll(ExplicitTest.SucceedAsync(one, MostTime, cancellationToken), ExplicitTest.SucceedAsync(other, MostTime, cancellationToken));
 
         var described = await log.GetAsync(cancellationToken);
         Assert.Equal((1 + (2 * Each), 1L + (2 * Each)), (described.Tokens, described.Version));
@@ -98,12 +98,6 @@ public sealed class TwoProcessesOneFolderTests
 
             return versions;
         }
-    }
-
-    private static async Task SucceedAsync(ChildProcess client, CancellationToken cancellationToken)
-    {
-        var exitCode = await client.WaitForExitAsync(MostTime, cancellationToken);
-        Assert.True(exitCode == 0, $"A process ended with {exitCode}.{client.Tail()}");
     }
 
     private static Task<GranaryConnection> ConnectAsync(int port, CancellationToken cancellationToken) =>

@@ -4,7 +4,6 @@ using Granary.Cluster.Tests.Processes;
 using Granary.Contexts;
 using Granary.Silos;
 using Granary.Testing;
-using Granary.Testing.Processes;
 using Granary.Testing.Proxies;
 using Granary.Testing.Servers;
 
@@ -57,8 +56,8 @@ public sealed class StampedeTests(AzuriteServer azurite, RedisServer redis) : IC
             await written.WaitAsync(MostTime, cancellationToken);
             Assert.Equal((Long, "accepted"), await StandAsync(connection.Client, "stampede-1", cancellationToken)); // its end was seen before the context was stored
             stored.SetResult();
-            await SucceedAsync(other, cancellationToken);
-            await SucceedAsync(another, cancellationToken);
+            await ExplicitTest.SucceedAsync(other, MostTime, cancellationToken);
+            await ExplicitTest.SucceedAsync(another, MostTime, cancellationToken);
             Assert.Equal(Long, await PrefilledAsync(connection.Client, cancellationToken));
             Assert.Equal((Long, "stored"), await StandAsync(connection.Client, "stampede-1", cancellationToken));
         }
@@ -92,8 +91,8 @@ public sealed class StampedeTests(AzuriteServer azurite, RedisServer redis) : IC
         Assert.Equal((Tokens, "accepted"), await StandAsync(connection.Client, "stampede-2", cancellationToken));
         var owner = (await connection.Client.Cluster.ListSilosAsync(cancellationToken)).Single(static silo => silo.PrefilledTokens > 0);
         await silos[owner.Silo[^1] - '0'].KillAsync(cancellationToken);
-        await SucceedAsync(one, cancellationToken);
-        await SucceedAsync(other, cancellationToken);
+        await ExplicitTest.SucceedAsync(one, MostTime, cancellationToken);
+        await ExplicitTest.SucceedAsync(other, MostTime, cancellationToken);
 
         // The dead silo's time was the first; the second is one survivor's, who computes at least the page that was not stored, the last and smallest or another.
         Assert.InRange(await PrefilledAsync(connection.Client, cancellationToken, dead: owner.Silo), Tokens % PageTokens, Tokens);
@@ -180,11 +179,5 @@ public sealed class StampedeTests(AzuriteServer azurite, RedisServer redis) : IC
             Assert.True(TimeProvider.System.GetElapsedTime(began) < MostTime, failure);
             await Task.Delay(Poll, TimeProvider.System, cancellationToken);
         }
-    }
-
-    private static async Task SucceedAsync(ChildProcess client, CancellationToken cancellationToken)
-    {
-        var exitCode = await client.WaitForExitAsync(MostTime, cancellationToken);
-        Assert.True(exitCode == 0, $"A client ended with {exitCode}.{client.Tail()}");
     }
 }
